@@ -1,0 +1,110 @@
+"""A codec turns bytes into a value and back, and many values into one document and back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ClassVar
+
+import attrs
+
+from geowatch_core.errors import DecodeError
+from geowatch_core.path import MISSING, Path
+
+__all__ = ["Codec", "Reader", "Reading"]
+
+
+@attrs.frozen
+class Reading:
+    """What a `Reader` found in a run of messages.
+
+    Attributes:
+        columns: for each path that was asked for, the values at that place in message order;
+            `MISSING` where there is none. Where ``errors`` has an index, the values mean nothing.
+        errors: by index, why a message is not what the codec promises.
+    """
+
+    columns: tuple[list[Any], ...]
+    errors: dict[int, DecodeError]
+
+
+Reader = Callable[[Sequence[bytes]], Reading]
+"""Checks a run of messages and finds the values at certain paths, without decoding more."""
+
+
+class Codec(ABC):
+    """Bytes to value and back. Frozen, compared by its options, shared by threads.
+
+    ``decode(encode(value)) == value`` for every value that ``encode`` takes; what would not come
+    back the same is refused. A codec never sees a backend.
+    """
+
+    name: ClassVar[str]
+    content_type: ClassVar[str] = "application/octet-stream"
+
+    @abstractmethod
+    def encode(self, value: Any) -> bytes:
+        """The bytes of one value.
+
+        Raises:
+            EncodeError: the value cannot be written without losing some of it.
+        """
+
+    @abstractmethod
+    def decode(self, data: bytes) -> Any:
+        """The value of one message's bytes; a new one at every call.
+
+        Raises:
+            DecodeError: the bytes are not what this codec promises.
+        """
+
+    def pack(self, items: Iterable[bytes]) -> bytes:
+        r"""One document that holds every item, each the bytes of one encoded value, in order.
+
+        The items are not decoded and come back unchanged from ``unpack``. Unless a codec has a
+        document format of its own, items are lines, each ended by ``\n``.
+
+        Raises:
+            EncodeError: an item cannot stand in such a document.
+        """
+        return b"".join(self.line(item) + b"\n" for item in items)
+
+    def unpack(self, document: bytes) -> Iterator[bytes]:
+        """The items of a document, as ``pack`` took them.
+
+        Raises:
+            DecodeError: not a document of this codec.
+        """
+        for line in document.split(b"\n"):
+            if line:
+                yield line
+
+    def line(self, item: bytes) -> bytes:
+        """One encoded value as one line, without its end, for line-delimited channels.
+
+        Raises:
+            EncodeError: the value has a line break in it that cannot be written otherwise.
+        """
+        return item
+
+    def reader(self, paths: Sequence[Path]) -> Reader:
+        """A reader of the values at `paths`; with none, it only checks.
+
+        It reports as errors exactly what ``decode`` refuses. A codec that can find a few values
+        faster than decode all of them overrides this.
+        """
+
+        def read(run: Sequence[bytes]) -> Reading:
+            columns: tuple[list[Any], ...] = tuple([MISSING] * len(run) for _ in paths)
+            errors: dict[int, DecodeError] = {}
+            for index, data in enumerate(run):
+                try:
+                    value = self.decode(data)
+                except DecodeError as error:
+                    errors[index] = error
+                else:
+                    for path, column in zip(paths, columns, strict=True):
+                        column[index] = path.find(value)
+            return Reading(columns, errors)
+
+        return read

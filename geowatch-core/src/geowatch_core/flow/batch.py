@@ -1,0 +1,88 @@
+"""A batch on its way through a broker: what was consumed together and is settled together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable, Sequence
+
+import attrs
+
+from geowatch_core.flow.deadletter import Failure
+from geowatch_core.flow.destination import Destination
+from geowatch_core.flow.source import Source
+from geowatch_core.message import Message
+
+__all__ = ["Batch", "Parcel"]
+
+
+@attrs.frozen(eq=False)
+class Parcel:
+    """What one destination is to get of a batch: messages, and what they were encoded to."""
+
+    destination: Destination
+    owners: list[Message] = attrs.field(factory=list)
+    encoded: list[Message] = attrs.field(factory=list)
+
+
+@attrs.define(eq=False)
+class Batch:
+    """What was consumed together, and what becomes of it.
+
+    The source is acked for all of it at once, after every destination has answered for its part.
+    """
+
+    source: Source | None
+    consumed: Sequence[Message]
+    parcels: list[Parcel]
+    kept: list[Message] = attrs.field(factory=list)
+    failures: list[Failure] = attrs.field(factory=list)
+    reserved: list[Hashable] = attrs.field(factory=list)
+    filtered: int = 0
+    deduplicated: int = 0
+    created: int = 0
+    _left: int = 0
+    _lock: threading.Lock = attrs.field(factory=threading.Lock)
+    _answered: threading.Event = attrs.field(factory=threading.Event)
+    _claimed: bool = False
+
+    def launch(self) -> list[Parcel]:
+        """The parcels to deliver; each must be `answered`. To be called once, after the work."""
+        parcels = [parcel for parcel in self.parcels if parcel.encoded]
+        self._left = len(parcels)
+        if not parcels:
+            self._answered.set()
+        return parcels
+
+    def answered(self, failures: Sequence[Failure]) -> None:
+        """A destination has answered for its parcel."""
+        with self._lock:
+            self.failures += failures
+            self._left -= 1
+            if self._left == 0:
+                self._answered.set()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every destination has answered."""
+        return self._answered.is_set()
+
+    def wait(self, abandoned: threading.Event) -> None:
+        """Wait for every destination, or until waiting is abandoned."""
+        while not self._answered.wait(0.2) and not abandoned.is_set():
+            pass
+
+    def claim(self) -> bool:
+        """Whether the caller is the one to settle it: True once, for the first who asks."""
+        with self._lock:
+            first, self._claimed = not self._claimed, True
+            return first
+
+    def unclaim(self) -> None:
+        """Settling it failed: somebody else may."""
+        with self._lock:
+            self._claimed = False
+
+    @property
+    def undelivered(self) -> list[Failure]:
+        """One failure for each message that some destination or stage refused."""
+        return list({id(failure.message): failure for failure in self.failures}.values())

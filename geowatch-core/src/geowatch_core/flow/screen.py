@@ -1,0 +1,132 @@
+"""The filter stage: which messages of a run go on, and what became of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import compress
+from typing import Any
+
+from geowatch_core.errors import DecodeError, FilterError
+from geowatch_core.filter import All, Filter
+from geowatch_core.flow.batch import Batch
+from geowatch_core.flow.deadletter import Failure
+from geowatch_core.flow.deduplicate import Deduplicate, Window
+from geowatch_core.message import Message
+from geowatch_core.path import Path
+
+__all__ = ["Columns", "Given", "Predicate", "Screen"]
+
+Predicate = Callable[[Any], bool]
+Given = Filter | Predicate | Sequence[Filter | Predicate] | None
+Columns = Mapping[Path, Sequence[Any]]
+
+
+class Screen:
+    """Filters, then metadata, then functions, then deduplication: the cheap ones first.
+
+    Args:
+        given: filters, and functions of the value.
+        metadata: for each name, the values that are let through.
+        deduplicate: what makes two messages the same, or None.
+        window: the memory of deduplication.
+    """
+
+    def __init__(
+        self,
+        given: Given,
+        metadata: Mapping[str, Sequence[Any]],
+        deduplicate: Deduplicate | None,
+        window: Window,
+    ) -> None:
+        each = [given] if isinstance(given, Filter) or callable(given) else list(given or ())
+        filters = [one for one in each if isinstance(one, Filter)]
+        self._filter = All(tuple(filters)) if filters else None
+        self._predicates = [one for one in each if not isinstance(one, Filter)]
+        self._metadata = metadata
+        self._deduplicate = deduplicate
+        self._window = window
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """What it needs to see of a message."""
+        paths = dict.fromkeys(() if self._filter is None else self._filter.paths)
+        if self._deduplicate is not None and self._deduplicate.key is not None:
+            paths[self._deduplicate.key] = None
+        return tuple(paths)
+
+    def passed(self, batch: Batch, run: list[Message], columns: Columns) -> list[Message]:
+        """The messages that go on; the others are counted or noted in `batch`."""
+        if self._filter is not None:
+            run, columns = _kept(batch, self._filter.mask(columns), run, columns)
+        if self._metadata:
+            mask = [_has_metadata(message, self._metadata) for message in run]
+            run, columns = _kept(batch, mask, run, columns)
+        for predicate in self._predicates:
+            run, columns = _asked(batch, predicate, run, columns)
+        if self._deduplicate is not None:
+            run = self._first_ones(self._deduplicate, batch, run, columns)
+        return run
+
+    def _first_ones(
+        self, same: Deduplicate, batch: Batch, run: list[Message], columns: Columns
+    ) -> list[Message]:
+        identities = same.identities(run, None if same.key is None else columns[same.key])
+        known = [identity for identity in identities if identity is not None]
+        answers = iter(self._window.reserve(known))
+        new = [identity is None or next(answers) for identity in identities]
+        fresh = list(compress(run, new))
+        batch.reserved += [i for i in compress(identities, new) if i is not None]
+        batch.deduplicated += len(run) - len(fresh)
+        return fresh
+
+
+def _kept(
+    batch: Batch, mask: Sequence[bool], run: list[Message], columns: Columns
+) -> tuple[list[Message], Columns]:
+    kept = list(compress(run, mask))
+    batch.filtered += len(run) - len(kept)
+    if len(kept) == len(run):
+        return run, columns
+    return kept, {path: list(compress(column, mask)) for path, column in columns.items()}
+
+
+def _asked(
+    batch: Batch, predicate: Predicate, run: list[Message], columns: Columns
+) -> tuple[list[Message], Columns]:
+    """Ask a function of the value. What it raises is a failure of that message only."""
+    mask, asked = [], []
+    for message in run:
+        try:
+            mask.append(bool(predicate(message.value)))
+        except Exception as error:
+            asked.append(False)
+            batch.failures.append(_failure(message, error))
+        else:
+            asked.append(True)
+    if not all(asked):
+        run = list(compress(run, asked))
+        columns = {path: list(compress(column, asked)) for path, column in columns.items()}
+    return _kept(batch, mask, run, columns)
+
+
+def _failure(message: Message, error: Exception) -> Failure:
+    if isinstance(error, DecodeError):
+        return Failure(message, error, 1, "decode")
+    failed = FilterError(
+        f"A filter function raised {type(error).__name__}: {error}",
+        fix="Mend it, or have a dead letter take such messages.",
+    )
+    failed.__cause__ = error
+    return Failure(message, failed, 1, "filter")
+
+
+def _has_metadata(message: Message, wanted: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether each name's value is allowed: its header, or else its ``metadata`` member."""
+    for name, allowed in wanted.items():
+        header = message.header(name)
+        if header is not None:
+            if header.decode("utf-8", "replace") not in allowed:
+                return False
+        elif Path(("metadata", name)).find(message.peek()) not in allowed:
+            return False
+    return True

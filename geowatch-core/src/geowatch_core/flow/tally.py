@@ -1,0 +1,98 @@
+"""Counts what becomes of messages, and tells the observers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import pluggy
+
+from geowatch_core import hookspec
+from geowatch_core.flow.batch import Batch, Parcel
+from geowatch_core.flow.report import Report
+from geowatch_core.message import Message
+
+if TYPE_CHECKING:
+    from geowatch_core.broker import Broker
+
+__all__ = ["Tally"]
+
+
+class Tally:
+    """The report of a run in the making, and the observers' hooks.
+
+    Args:
+        broker: what observers are told about.
+        plugins: objects with hook implementations.
+    """
+
+    def __init__(self, broker: Broker, plugins: Iterable[object]) -> None:
+        self._broker = broker
+        self.report = Report()
+        self._plugins = pluggy.PluginManager(hookspec.PROJECT)
+        self._plugins.add_hookspecs(hookspec)
+        for plugin in plugins:
+            self._plugins.register(plugin)
+        self._plugins.check_pending()
+        self._hook = self._plugins.hook
+
+    def started(self) -> None:
+        """A run begins."""
+        self.report = Report()
+        self._hook.geowatch_started(broker=self._broker)
+
+    def stopped(self, seconds: float) -> None:
+        """A run has ended."""
+        self.report.seconds = seconds
+        self.report.retries = sum(d.retries for d in self._broker.destinations)
+        self._hook.geowatch_stopped(broker=self._broker, report=self.report)
+
+    def consumed(self, batch: Batch) -> None:
+        """A batch came from its source."""
+        self.report.consumed += len(batch.consumed)
+        if batch.source is not None and batch.consumed:
+            self._hook.geowatch_consumed(
+                broker=self._broker, source=batch.source.name, messages=batch.consumed
+            )
+
+    def settled(self, batch: Batch) -> list[Message]:
+        """Every destination has answered for a batch, and its source has remembered it.
+
+        Returns:
+            The messages that every destination confirmed.
+        """
+        report = self.report
+        failed = {id(failure.message) for failure in batch.failures}
+        delivered = [m for m in batch.kept if id(m) not in failed] if failed else batch.kept
+        report.cycles += 1
+        report.created += batch.created
+        report.filtered += batch.filtered
+        report.deduplicated += batch.deduplicated
+        report.dead_lettered += len(failed)
+        report.delivered += len(delivered)
+        for parcel in batch.parcels:
+            self._answered(parcel, batch)
+        if batch.source is not None and batch.consumed:
+            self._hook.geowatch_settled(
+                broker=self._broker, source=batch.source.name, messages=batch.consumed
+            )
+        return delivered
+
+    def given_back(self, batch: Batch) -> None:
+        """A batch goes back to its source, unsettled."""
+        self.report.given_back += len(batch.consumed)
+
+    def _answered(self, parcel: Parcel, batch: Batch) -> None:
+        name, counts = parcel.destination.name, self.report.destinations
+        here = {id(f.message): f for f in batch.failures if f.where == name}
+        confirmed = [m for m in parcel.owners if id(m) not in here] if here else parcel.owners
+        counts[name] = counts.get(name, 0) + len(confirmed)
+        if confirmed:
+            self._hook.geowatch_delivered(broker=self._broker, destination=name, messages=confirmed)
+        if here:
+            self._hook.geowatch_failed(
+                broker=self._broker,
+                destination=name,
+                messages=[f.message for f in here.values()],
+                outcomes=[f.error for f in here.values()],
+            )

@@ -1,0 +1,1 @@
+"""The backend ``memory``: topics and documents that live in this process."""

@@ -1,0 +1,172 @@
+"""The options of a role: read from keyword arguments, a TOML table or a JSON object alike."""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, Self, TypeVar
+
+import attrs
+import msgspec
+
+from geowatch_core.errors import Mistake, OptionsError
+from geowatch_core.secret import Secret
+
+__all__ = ["Options", "TopicOptions", "at_least", "nearest", "option", "read"]
+
+T = TypeVar("T")
+
+
+def option(
+    default: Any = attrs.NOTHING,
+    *,
+    doc: str,
+    validator: Any = None,
+    converter: Any = None,
+) -> Any:
+    """A field of an options class.
+
+    Args:
+        default: its value when absent; without one the option is required.
+        doc: one sentence for the reader of a configuration, with the unit.
+        validator: an attrs validator; what it raises is shown beside the option's name.
+        converter: an attrs converter, for a type that JSON does not have.
+    """
+    return attrs.field(
+        default=default, validator=validator, converter=converter, metadata={"doc": doc}
+    )
+
+
+def at_least(bound: float) -> Any:
+    """A validator: a number not below `bound`."""
+
+    def check(_: Any, attribute: "attrs.Attribute[Any]", value: float | None) -> None:
+        if value is not None and value < bound:
+            raise ValueError(f"must be at least {bound}")
+
+    return check
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """What every role of every backend takes."""
+
+    name: str | None = option(None, doc="What reports and errors call it.")
+    codec: Any = option("plain", doc="A codec's name, or a table with its name and options.")
+    max_tries: int = option(12, doc="How often opening is tried.", validator=at_least(1))
+    sleep_period: float = option(5.0, doc="Seconds between two tries.", validator=at_least(0))
+    timeout: float = option(
+        5.0, doc="Seconds that one call of the service may take.", validator=at_least(0)
+    )
+    verbose: bool = option(False, doc="Say on standard error what provisioning does.")
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any], place: str = "") -> Self:
+        """Options from plain values.
+
+        Raises:
+            OptionsError: lists every unknown, missing and ill-typed option with its place.
+        """
+        return read(cls, values, place)
+
+    @property
+    def label(self) -> str:
+        """What it is called when it was not given a name: what tells channels apart."""
+        return ""
+
+
+@attrs.frozen(kw_only=True)
+class TopicOptions(Options):
+    """What every role that speaks of topics takes."""
+
+    topic: str = option(doc="The topic, stream, queue or channel.")
+    topic_prefix: str = option("", doc="Put before the topic, to keep tenants or stages apart.")
+    topic_check: bool = option(False, doc="Create the topic if it is not there.")
+
+    @property
+    def full_topic(self) -> str:
+        """The topic with its prefix: the name at the service."""
+        return self.topic_prefix + self.topic
+
+    @property
+    def label(self) -> str:
+        """The name at the service."""
+        return self.full_topic
+
+
+def fields(cls: type[Any]) -> dict[str, "attrs.Attribute[Any]"]:
+    """The options of a class by name, their types resolved."""
+    return {field.name: field for field in attrs.fields(attrs.resolve_types(cls))}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A sentence that names the nearest known name, or all of them."""
+    known = sorted(known)
+    close = get_close_matches(name, known, n=1)
+    return f"Did you mean {close[0]}?" if close else f"Known are: {', '.join(known) or 'none'}."
+
+
+def read(cls: type[T], values: Mapping[str, Any], place: str = "") -> T:
+    """An instance of any attrs class, from plain values, with every mistake found at once.
+
+    Raises:
+        OptionsError: lists every unknown, missing and ill-typed option with its place.
+    """
+    known = fields(cls)
+    mistakes = [
+        Mistake(_at(place, name), "is not an option here", nearest(str(name), known))
+        for name in values
+        if name not in known
+    ]
+    taken: dict[str, Any] = {}
+    for name, field in known.items():
+        if name in values:
+            try:
+                taken[name] = _converted(field, values[name])
+            except (TypeError, ValueError) as error:
+                mistakes.append(_mistake(_at(place, name), field, error))
+        elif field.default is attrs.NOTHING:
+            mistakes.append(Mistake(_at(place, name), "is required", field.metadata.get("doc", "")))
+    if mistakes:
+        raise OptionsError("These options cannot be used", mistakes)
+    return cls(**taken)
+
+
+def schema(cls: type[Any]) -> dict[str, Any]:
+    """The JSON Schema of an options class."""
+    known = fields(cls)
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [name for name, field in known.items() if field.default is attrs.NOTHING],
+        "properties": {name: _field_schema(field) for name, field in known.items()},
+    }
+
+
+def _at(place: str, name: object) -> str:
+    return f"{place}.{name}" if place else str(name)
+
+
+def _mistake(place: str, field: "attrs.Attribute[Any]", error: Exception) -> Mistake:
+    return Mistake(place, str(error).rstrip("."), field.metadata.get("doc", ""))
+
+
+def _converted(field: "attrs.Attribute[Any]", value: Any) -> Any:
+    """`value` as the field's type, checked by the field's validator before the class is made."""
+    if field.converter is not None:
+        value = field.converter(value)  # type: ignore[operator]  # attrs types it as Converter too
+    elif field.type is not None:
+        value = msgspec.convert(value, field.type)
+    if field.validator is not None:
+        field.validator(None, field, value)
+    return value
+
+
+def _field_schema(field: "attrs.Attribute[Any]") -> dict[str, Any]:
+    converter: Any = field.converter
+    if converter is Secret:
+        described: dict[str, Any] = {"type": "string", "writeOnly": True}
+    elif converter is not None:
+        described = {}
+    else:
+        described = msgspec.json.schema(field.type)
+    default = {} if field.default in (attrs.NOTHING, None) else {"default": field.default}
+    return {**described, "description": field.metadata.get("doc", ""), **default}

@@ -1,0 +1,162 @@
+"""Which backends and codecs are installed, found through entry points and loaded by name."""
+
+from __future__ import annotations
+
+import threading
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+import pluggy
+
+from geowatch_core import hookspec
+from geowatch_core.backend import API_VERSION, Backend
+from geowatch_core.codec import Codec
+from geowatch_core.errors import (
+    BrokenBackendError,
+    DuplicateNameError,
+    IncompatibleBackendError,
+    UnknownNameError,
+)
+from geowatch_core.options import nearest
+
+if TYPE_CHECKING:
+    from importlib_metadata import EntryPoint
+
+__all__ = ["BACKENDS", "CODECS", "REGISTRY", "Registry"]
+
+BACKENDS: Final = "geowatch.backends"
+CODECS: Final = "geowatch.codecs"
+
+
+class Registry:
+    """The installed backends and codecs.
+
+    The metadata of installed distributions is read once, when something is first asked for, and
+    nothing is imported by it. A backend is imported when it is asked for by name, and no other.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._entries: dict[str, dict[str, list[EntryPoint]]] | None = None
+        self._backends: dict[str, Backend] = {}
+        self._codecs: dict[str, type[Codec]] = {}
+
+    def backend_names(self) -> list[str]:
+        """The names of the installed backends, sorted. Imports none of them."""
+        return sorted(self._scanned()[BACKENDS])
+
+    def codec_names(self) -> list[str]:
+        """The names of the installed codecs, sorted. Imports none of them."""
+        return sorted(self._scanned()[CODECS])
+
+    def distribution(self, group: str, name: str) -> str:
+        """The distribution that registers a name, and its version: ``geowatch-kafka 1.2``."""
+        return " and ".join(map(_distribution, self._scanned()[group][name]))
+
+    def backend(self, name: str) -> Backend:
+        """The backend of that name, imported at the first call.
+
+        Raises:
+            UnknownNameError: none is installed; says which are, the nearest, and what to install.
+            DuplicateNameError: two distributions claim the name.
+            BrokenBackendError: it failed to import or to register; the cause is its exception.
+            IncompatibleBackendError: made for another version of the backend API.
+        """
+        with self._lock:
+            if name not in self._backends:
+                entry = self._entry(BACKENDS, "backend", name)
+                backend = _registered(entry, "geowatch_backend", Backend)
+                _check_version(entry, backend)
+                self._backends[name] = backend
+            return self._backends[name]
+
+    def codec(self, name: str) -> type[Codec]:
+        """The codec class of that name, imported at the first call.
+
+        Raises:
+            UnknownNameError, DuplicateNameError, BrokenBackendError: as for ``backend``.
+        """
+        with self._lock:
+            if name not in self._codecs:
+                entry = self._entry(CODECS, "codec", name)
+                offered = {codec.name: codec for codec in _registered(entry, "geowatch_codecs")}
+                if name not in offered:
+                    raise _broken(entry, f"registers codecs {sorted(offered)}, but not {name!r}")
+                self._codecs[name] = offered[name]
+            return self._codecs[name]
+
+    def _scanned(self) -> dict[str, dict[str, list[EntryPoint]]]:
+        with self._lock:
+            if self._entries is None:
+                # Imported late: it takes longer to import than all of core.
+                from importlib_metadata import entry_points
+
+                found = entry_points()
+                self._entries = {group: {} for group in (BACKENDS, CODECS)}
+                for group, by_name in self._entries.items():
+                    for entry in found.select(group=group):
+                        by_name.setdefault(entry.name, []).append(entry)
+            return self._entries
+
+    def _entry(self, group: str, kind: str, name: str) -> EntryPoint:
+        known = self._scanned()[group]
+        if name not in known:
+            raise UnknownNameError(
+                f"No {kind} of this name is installed",
+                got=name,
+                fix=f"{nearest(name, known)} Installed are: {', '.join(sorted(known))}. "
+                f"To add it, install its distribution, by custom: pip install geowatch-{name}",
+            )
+        claims = known[name]
+        if len(claims) > 1:
+            raise DuplicateNameError(
+                f"{' and '.join(map(_distribution, claims))} both claim this {kind}",
+                got=name,
+                fix="Uninstall one of them.",
+            )
+        return claims[0]
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unnamed distribution"
+
+
+def _broken(entry: EntryPoint, what: str) -> BrokenBackendError:
+    return BrokenBackendError(
+        f"{_distribution(entry)} {what}",
+        got=entry.value,
+        fix=f"Upgrade or uninstall {_distribution(entry).split()[0]}, or tell its author.",
+    )
+
+
+def _registered(entry: EntryPoint, hook: str, kind: type[Any] = object) -> Any:
+    """Import the module of an entry point and ask its hook; its distribution is to blame."""
+    plugins = pluggy.PluginManager(hookspec.PROJECT)
+    plugins.add_hookspecs(hookspec)
+    try:
+        module: ModuleType = entry.load()
+        plugins.register(module)
+        plugins.check_pending()
+        result = getattr(plugins.hook, hook)()
+    except Exception as error:
+        raise _broken(entry, f"failed to load: {type(error).__name__}: {error}") from error
+    if result is None or not isinstance(result, kind):
+        raise _broken(entry, f"has no hook {hook} that returns what it should")
+    return result
+
+
+def _check_version(entry: EntryPoint, backend: Backend) -> None:
+    if backend.name != entry.name:
+        raise _broken(entry, f"registers {backend.name!r} under the entry point {entry.name!r}")
+    if backend.api_version != API_VERSION:
+        old = "geowatch-core" if backend.api_version > API_VERSION else _distribution(entry)
+        raise IncompatibleBackendError(
+            f"{_distribution(entry)} speaks version {backend.api_version} of the backend API, "
+            f"and this geowatch-core version {API_VERSION}",
+            got=backend.name,
+            fix=f"Upgrade {old.split()[0]}.",
+        )
+
+
+REGISTRY: Final = Registry()
+"""The registry of this process."""

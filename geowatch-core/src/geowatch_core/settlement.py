@@ -1,0 +1,40 @@
+"""How far a channel that settles by position may move on."""
+
+from collections import deque
+from collections.abc import Hashable, Iterable
+from typing import Generic, TypeVar
+
+__all__ = ["SettledPrefix"]
+
+P = TypeVar("P", bound=Hashable)
+
+
+class SettledPrefix(Generic[P]):
+    """Follows which delivered positions are settled, and how far they are so without a gap.
+
+    One for each thing that has positions of its own: a Kafka partition, a Kinesis shard, a file.
+    A later ack never settles an earlier unsettled message: only the contiguous prefix moves. Not
+    safe for threads; its owner holds a lock.
+    """
+
+    def __init__(self) -> None:
+        self._open: deque[P] = deque()
+        self._ahead: set[P] = set()
+
+    def __len__(self) -> int:
+        """How many positions were delivered and lie behind the prefix."""
+        return len(self._open)
+
+    def deliver(self, positions: Iterable[P]) -> None:
+        """Note positions as delivered, in the channel's order. A redelivery is not noted again."""
+        self._open.extend(positions)
+
+    def settle(self, positions: Iterable[P]) -> P | None:
+        """Note positions as settled; the last position of the prefix if it has moved, else None."""
+        ahead, waiting = self._ahead, self._open
+        ahead.update(positions)
+        reached = None
+        while waiting and waiting[0] in ahead:
+            reached = waiting.popleft()
+            ahead.discard(reached)
+        return reached

@@ -1,0 +1,122 @@
+"""A store keeps messages outside any stream: it writes them, and reads them back."""
+
+from __future__ import annotations
+
+import enum
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from geowatch_core.codec import Codec
+from geowatch_core.errors import CodecError, PermanentError, RetryableError
+from geowatch_core.message import Message
+from geowatch_core.outcome import Outcome
+from geowatch_core.sink import Sink, all_confirmed, merged
+
+__all__ = ["Store", "Which"]
+
+T = TypeVar("T")
+
+
+class Which(enum.StrEnum):
+    """Which messages of a batch a store keeps, and which items of a document it gives."""
+
+    ALL = "all"
+    FIRST = "first"
+    LAST = "last"
+    INDEX = "index"
+
+    def of(self, items: Sequence[T], index: int = 0) -> Sequence[T]:
+        """The chosen ones of `items`; none where the index is past the end."""
+        match self:
+            case Which.ALL:
+                return items
+            case Which.FIRST:
+                return items[:1]
+            case Which.LAST:
+                return items[-1:]
+            case Which.INDEX:
+                return items[index : index + 1]
+
+
+class Store(Sink):
+    """Keeps messages outside any stream.
+
+    A write is one document. With ``which="all"`` it packs every message of the batch (a GeoJSON
+    FeatureCollection, a JSON array, lines); otherwise it is the one message that `which` names, as
+    it is, and the others are confirmed without being kept: that is what `which` asks for.
+
+    A backend fills ``_write`` and, where it reads back, ``_read``.
+
+    Args:
+        which: all, first, last, or index with `which_index` counted from 0.
+    """
+
+    def __init__(
+        self, *, name: str, codec: Codec, which: Which = Which.ALL, which_index: int = 0
+    ) -> None:
+        super().__init__(name=name, codec=codec)
+        self.which = which
+        self.which_index = which_index
+
+    def write(self, messages: Sequence[Message]) -> list[Outcome]:
+        """Encode and write one batch; one outcome for each message, in order.
+
+        Raises:
+            ClosedError: not open.
+        """
+        self._require_open()
+        encoded, refused = self.encode(messages)
+        return merged(len(messages), refused, self.write_encoded(encoded))
+
+    def write_encoded(self, messages: Sequence[Message]) -> list[Outcome]:
+        """Write messages whose ``data`` is already in this store's codec."""
+        kept = self.which.of(messages, self.which_index)
+        if not kept:
+            return all_confirmed(len(messages))
+        try:
+            self._write(kept)
+        except (RetryableError, PermanentError, CodecError) as error:
+            return [error] * len(messages)
+        return all_confirmed(len(messages))
+
+    deliver = write
+    deliver_encoded = write_encoded
+
+    def read(self) -> list[Message]:
+        """What the store holds: the items of its document that `which` names; none if it is empty.
+
+        Raises:
+            ClosedError: not open.
+            DecodeError: what is stored is not a document of this codec.
+            RetryableError, PermanentError: the service did not give it.
+        """
+        self._require_open()
+        items = [item for document in self._read() for item in self.codec.unpack(document)]
+        chosen = self.which.of(items, self.which_index)
+        return [Message(item, origin=self) for item in chosen]
+
+    def document(self, messages: Sequence[Message]) -> bytes:
+        """The document that a write of these encoded messages stores.
+
+        Raises:
+            EncodeError: the codec cannot pack them into one document.
+        """
+        if self.which is Which.ALL:
+            return self.codec.pack(message.data for message in messages)
+        return messages[0].data
+
+    @abstractmethod
+    def _write(self, messages: Sequence[Message]) -> None:
+        """Keep these, encoded; never empty. Returning means that the service confirmed it.
+
+        Raises:
+            RetryableError, PermanentError, EncodeError: nothing was written, as far as is known.
+        """
+
+    def _read(self) -> Iterator[bytes]:
+        """The documents that are stored, oldest first; none if there is nothing."""
+        raise PermanentError(
+            f"{self.name} cannot read back what it wrote",
+            fix="Read it with the service's own tools.",
+        )
