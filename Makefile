@@ -74,5 +74,5 @@ $(UV):
 $(VENV)/.installed: requirements.lock pyproject.toml $(MEMBERS:%=%/pyproject.toml) | $(UV)
 	@$(UV) pip sync --quiet --require-hashes requirements.lock
 	@$(UV) pip install --quiet --no-index --no-build-isolation $(MEMBERS:%=--editable %) --group pyproject.toml:dev \
-	  || { echo "requirements.lock does not hold what pyproject.toml asks for: run make lock"; exit 1; }
+	  || { echo "If requirements.lock lacks a dependency, run make lock."; exit 1; }
 	@touch $@

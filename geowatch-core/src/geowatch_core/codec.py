@@ -41,6 +41,8 @@ class Codec(ABC):
 
     name: ClassVar[str]
     content_type: ClassVar[str] = "application/octet-stream"
+    document: ClassVar[bool] = False
+    """Whether ``pack`` makes one document with a format of its own, rather than lines."""
 
     @abstractmethod
     def encode(self, value: Any) -> bytes:

@@ -15,7 +15,7 @@
     ├── FilterError                          a filter written in Python raised
     ├── TransformError                       a transform or ``process`` raised
     ├── ServiceError                         a channel's service said no
-    │   ├── RetryableError (ConnectionError) may succeed later; ``retry_after`` where the service said when
+    │   ├── RetryableError (ConnectionError) may succeed later; ``retry_after`` says when
     │   └── PermanentError                   will never succeed as it is
     │       └── TooLargeError (ValueError)   larger than the channel takes
     ├── ClosedError                          used before ``open`` or after ``close``

@@ -1,5 +1,8 @@
 """The options of a role: read from keyword arguments, a TOML table or a JSON object alike."""
 
+import enum
+import math
+import typing
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, Self, TypeVar
@@ -7,12 +10,32 @@ from typing import Any, Self, TypeVar
 import attrs
 import msgspec
 
-from geowatch_core.errors import Mistake, OptionsError
+from geowatch_core.errors import GeoWatchError, Mistake, OptionsError
 from geowatch_core.secret import Secret
 
-__all__ = ["Options", "TopicOptions", "at_least", "nearest", "option", "read"]
+__all__ = [
+    "Options",
+    "TopicOptions",
+    "Untyped",
+    "at_least",
+    "fields",
+    "mistake",
+    "nearest",
+    "option",
+    "read",
+    "schema",
+]
 
 T = TypeVar("T")
+
+
+class Untyped(str):
+    """Text from where there is nothing but text, such as an environment variable.
+
+    It is read as the type that its option has: ``"5"`` where a number is expected is 5.
+    """
+
+    __slots__ = ()
 
 
 def option(
@@ -35,14 +58,19 @@ def option(
     )
 
 
+@attrs.frozen
+class _AtLeast:
+    bound: float
+
+    def __call__(self, _: Any, attribute: "attrs.Attribute[Any]", value: float | None) -> None:
+        # Asked this way round, NaN fails too; and nothing here can wait or count for ever.
+        if value is not None and not self.bound <= value < math.inf:
+            raise ValueError(f"must be at least {self.bound}, and finite")
+
+
 def at_least(bound: float) -> Any:
-    """A validator: a number not below `bound`."""
-
-    def check(_: Any, attribute: "attrs.Attribute[Any]", value: float | None) -> None:
-        if value is not None and value < bound:
-            raise ValueError(f"must be at least {bound}")
-
-    return check
+    """A validator: a finite number not below `bound`."""
+    return _AtLeast(bound)
 
 
 @attrs.frozen(kw_only=True)
@@ -122,12 +150,22 @@ def read(cls: type[T], values: Mapping[str, Any], place: str = "") -> T:
             try:
                 taken[name] = _converted(field, values[name])
             except (TypeError, ValueError) as error:
-                mistakes.append(_mistake(_at(place, name), field, error))
+                mistakes.append(_field_mistake(_at(place, name), field, error))
         elif field.default is attrs.NOTHING:
             mistakes.append(Mistake(_at(place, name), "is required", field.metadata.get("doc", "")))
-    if mistakes:
-        raise OptionsError("These options cannot be used", mistakes)
-    return cls(**taken)
+    if not mistakes:
+        try:
+            return cls(**taken)
+        except (TypeError, ValueError) as error:  # options that are wrong together
+            mistakes.append(mistake(place, error))
+    raise OptionsError("These options cannot be used", mistakes)
+
+
+def mistake(place: str, error: Exception) -> Mistake:
+    """What an error says, as a mistake at a place of the configuration."""
+    fix = error.fix if isinstance(error, GeoWatchError) else ""
+    what = str(error).removesuffix(f" {fix}") if fix else str(error)
+    return Mistake(place, what.rstrip("."), fix)
 
 
 def schema(cls: type[Any]) -> dict[str, Any]:
@@ -145,8 +183,27 @@ def _at(place: str, name: object) -> str:
     return f"{place}.{name}" if place else str(name)
 
 
-def _mistake(place: str, field: "attrs.Attribute[Any]", error: Exception) -> Mistake:
-    return Mistake(place, str(error).rstrip("."), field.metadata.get("doc", ""))
+def _field_mistake(place: str, field: "attrs.Attribute[Any]", error: Exception) -> Mistake:
+    """The mistake in one option; the sentence about the option says what it should be."""
+    found = mistake(place, error)
+    what, _, inside = found.what.partition(" - at `$")  # how msgspec points into a value
+    words = _words(field.type)
+    if words and what.startswith("Invalid enum value"):
+        given = what.removeprefix("Invalid enum value ")
+        close = get_close_matches(given.strip("'"), words, n=1)
+        fix = f"Did you mean {close[0]}?" if close else field.metadata.get("doc", "")
+        return Mistake(place, f"Expected one of {', '.join(words)}, got {given}", fix)
+    inner = inside.removesuffix("`").replace("[...]", "")
+    return Mistake(place + inner, what, found.fix or field.metadata.get("doc", ""))
+
+
+def _words(kind: Any) -> list[str]:
+    """The words that an option may have, where it may have only certain ones."""
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return [str(member.value) for member in kind]
+    if typing.get_origin(kind) is typing.Literal:
+        return [str(word) for word in typing.get_args(kind)]
+    return [word for one in typing.get_args(kind) for word in _words(one)]
 
 
 def _converted(field: "attrs.Attribute[Any]", value: Any) -> Any:
@@ -154,7 +211,7 @@ def _converted(field: "attrs.Attribute[Any]", value: Any) -> Any:
     if field.converter is not None:
         value = field.converter(value)  # type: ignore[operator]  # attrs types it as Converter too
     elif field.type is not None:
-        value = msgspec.convert(value, field.type)
+        value = msgspec.convert(value, field.type, strict=not isinstance(value, Untyped))
     if field.validator is not None:
         field.validator(None, field, value)
     return value
@@ -168,5 +225,19 @@ def _field_schema(field: "attrs.Attribute[Any]") -> dict[str, Any]:
         described = {}
     else:
         described = msgspec.json.schema(field.type)
+        described = _inlined(described, described.pop("$defs", {}))
+    if isinstance(field.validator, _AtLeast):
+        described["minimum"] = field.validator.bound
     default = {} if field.default in (attrs.NOTHING, None) else {"default": field.default}
     return {**described, "description": field.metadata.get("doc", ""), **default}
+
+
+def _inlined(part: Any, definitions: Mapping[str, Any]) -> Any:
+    """A schema without references: it is to stand inside another one, where they lead nowhere."""
+    if isinstance(part, list):
+        return [_inlined(item, definitions) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        return _inlined(definitions[part["$ref"].rpartition("/")[2]], definitions)
+    return {key: _inlined(item, definitions) for key, item in part.items()}

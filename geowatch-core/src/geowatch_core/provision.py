@@ -8,6 +8,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Literal, overload
 
+import attrs
+
 from geowatch_core.backend import ROLES, AnyRole, Backend, RoleFactory, RoleName, RoleSpec
 from geowatch_core.codec import Codec
 from geowatch_core.consumer import Consumer
@@ -19,24 +21,28 @@ from geowatch_core.errors import (
     RetryableError,
     UnknownNameError,
 )
-from geowatch_core.options import Options, nearest, read
+from geowatch_core.options import Options, fields, nearest, read
 from geowatch_core.producer import Producer
 from geowatch_core.registry import BACKENDS, REGISTRY
 from geowatch_core.store import Store
 
 __all__ = [
+    "Prepared",
+    "default_name",
+    "duplex_options",
     "make_codec",
+    "open_duplex",
+    "prepare",
     "provision",
     "provision_consumer",
     "provision_duplex",
     "provision_producer",
     "provision_store",
+    "role_factory",
     "role_spec",
 ]
 
 _log = logging.getLogger(__name__)
-
-CodecLike = str | Mapping[str, Any] | Codec
 
 
 @overload
@@ -68,13 +74,8 @@ def provision(backend: str, role: RoleName | Literal["duplex"], **options: Any) 
     """
     if role == "duplex":
         return provision_duplex(backend, **options)
-    spec = role_spec(backend, role)
-    parsed = read(spec.options, options)
-    factory = _loaded(backend, role, spec)
-    name = parsed.name or default_name(backend, parsed)
-    made = factory(parsed, name=name, codec=make_codec(parsed.codec))
-    _open(made, parsed)
-    return made
+    opened: AnyRole = prepare(backend, role, options).open()
+    return opened
 
 
 def provision_consumer(backend: str, **options: Any) -> Consumer:
@@ -93,13 +94,79 @@ def provision_store(backend: str, **options: Any) -> Store:
 
 
 def provision_duplex(backend: str, **options: Any) -> Duplex:
-    """A consumer and a producer of the same options, as one node."""
-    consumer = provision_consumer(backend, **options)
+    """A consumer and a producer as one node; each gets the options that its role has."""
+    specs = role_spec(backend, "consumer"), role_spec(backend, "producer")
+    mine, theirs = duplex_options(*specs, options)
+    return open_duplex(prepare(backend, "consumer", mine), prepare(backend, "producer", theirs))
+
+
+@attrs.frozen(kw_only=True)
+class Prepared:
+    """A role whose options are good, and which is not made yet.
+
+    Attributes:
+        name: what reports will call it.
+        spec: what its backend says of this role.
+        options: its options.
+        codec: its codec.
+    """
+
+    name: str
+    spec: RoleSpec
+    options: Options
+    codec: Codec
+    _factory: RoleFactory
+
+    def open(self) -> Any:
+        """The open consumer, producer or store; opening is tried as its options say.
+
+        Raises:
+            RetryableError: the service did not answer, however often it was tried.
+            PermanentError: the service refused.
+        """
+        made = self._factory(self.options, name=self.name, codec=self.codec)
+        _open(made, self.options)
+        return made
+
+
+def prepare(backend: str, role: RoleName, options: Mapping[str, Any]) -> Prepared:
+    """Everything of ``provision`` that can be wrong before a service is asked.
+
+    Raises:
+        UnknownNameError: no such backend, role or codec.
+        OptionsError: lists every mistake in the options.
+        BrokenBackendError: the backend or its client failed to import.
+    """
+    spec = role_spec(backend, role)
+    parsed = read(spec.options, options)
+    return Prepared(
+        name=parsed.name or default_name(backend, parsed),
+        spec=spec,
+        options=parsed,
+        codec=make_codec(parsed.codec),
+        factory=role_factory(backend, role),
+    )
+
+
+def open_duplex(consumer: Prepared, producer: Prepared) -> Duplex:
+    """Both halves of a node, open; if the second fails to open, the first is closed."""
+    opened: Consumer = consumer.open()
     try:
-        return Duplex(consumer=consumer, producer=provision_producer(backend, **options))
+        return Duplex(consumer=opened, producer=producer.open())
     except BaseException:
-        consumer.close()
+        opened.close()
         raise
+
+
+def duplex_options(
+    consumer: RoleSpec, producer: RoleSpec, options: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options for each half of a node; what neither has stays with the first, to be refused."""
+    mine, theirs = fields(consumer.options), fields(producer.options)
+    return (
+        {key: value for key, value in options.items() if key in mine or key not in theirs},
+        {key: value for key, value in options.items() if key in theirs},
+    )
 
 
 def role_spec(backend: str, role: RoleName) -> RoleSpec:
@@ -119,7 +186,7 @@ def default_name(backend: str, options: Options) -> str:
     return f"{backend}:{options.label}" if options.label else backend
 
 
-def make_codec(given: CodecLike, place: str = "codec") -> Codec:
+def make_codec(given: object, place: str = "codec") -> Codec:
     """A codec from its name, from a table with its name and options, or as it is.
 
     Raises:
@@ -128,13 +195,12 @@ def make_codec(given: CodecLike, place: str = "codec") -> Codec:
     """
     if isinstance(given, Codec):
         return given
-    if isinstance(given, str):
-        given = {"name": given}
-    if not (isinstance(given, Mapping) and isinstance(given.get("name"), str)):
+    table: Any = {"name": given} if isinstance(given, str) else given
+    if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
         fix = 'Write codec = "json", or a table with its name and options.'
         raise OptionsError("This codec cannot be used", [Mistake(place, "is not a codec", fix)])
-    options = {key: value for key, value in given.items() if key != "name"}
-    return read(REGISTRY.codec(given["name"]), options, place)
+    options = {key: value for key, value in table.items() if key != "name"}
+    return read(REGISTRY.codec(table["name"]), options, place)
 
 
 def _no_role(backend: Backend, role: str) -> str:
@@ -147,7 +213,14 @@ def _roles_known(backend: Backend, role: str) -> str:
     return nearest(role, [*ROLES, "duplex"])
 
 
-def _loaded(backend: str, role: str, spec: RoleSpec) -> RoleFactory:
+def role_factory(backend: str, role: RoleName) -> RoleFactory:
+    """The class of a role, and with it the backend's client.
+
+    Raises:
+        UnknownNameError: no such backend, or it does not play that role.
+        BrokenBackendError: the class or the client failed to import.
+    """
+    spec = role_spec(backend, role)
     try:
         return spec.load()
     except (ImportError, AttributeError) as error:

@@ -1,7 +1,7 @@
 """How far a channel that settles by position may move on."""
 
 from collections import deque
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from typing import Generic, TypeVar
 
 __all__ = ["SettledPrefix"]
@@ -28,6 +28,20 @@ class SettledPrefix(Generic[P]):
     def deliver(self, positions: Iterable[P]) -> None:
         """Note positions as delivered, in the channel's order. A redelivery is not noted again."""
         self._open.extend(positions)
+
+    def reach(self, positions: Collection[P]) -> P | None:
+        """What ``settle`` would return, noting nothing.
+
+        A channel whose commit can fail asks here, commits, and settles only then: what could not be
+        committed stays unsettled.
+        """
+        ahead, given = self._ahead, set(positions)
+        reached = None
+        for position in self._open:
+            if position not in given and position not in ahead:
+                break
+            reached = position
+        return reached
 
     def settle(self, positions: Iterable[P]) -> P | None:
         """Note positions as settled; the last position of the prefix if it has moved, else None."""

@@ -110,7 +110,7 @@ class BBox(Kind):
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The two members that hold positions: decoding all of the geometry costs twice as much."""
+        """The members that hold positions; to decode all of a geometry costs nearly double."""
         return tuple(Path((*self.path.steps, member)) for member in _MEMBERS)
 
     def mask(self, columns: Columns) -> list[bool]:
@@ -202,7 +202,7 @@ def _transposed(positions: Sequence[Any], count: int) -> list[list[Any]] | None:
     if not all(map(_numeric, axes)):
         return None
     try:
-        # A sum is finite only if every summand is, and takes a third of the time of asking each.
+        # A sum is finite only if every summand is, and takes an eighth of the time of asking each.
         finite = math.isfinite(sum(map(sum, axes)))
     except OverflowError:
         finite = False

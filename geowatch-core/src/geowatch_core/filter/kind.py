@@ -171,8 +171,9 @@ def _unknown_word(word: Any, kind: type[Kind]) -> ConfigurationError:
 
 
 def _nearest(word: Any, known: Iterable[str]) -> list[str]:
-    near = difflib.get_close_matches(str(word), known, n=1)
-    return [f"Did you mean {name}?" for name in near]
+    # Two, because gte is as near to gt, which differs, as to ge, which is meant.
+    near = difflib.get_close_matches(str(word), known, n=2)
+    return [f"Did you mean {' or '.join(sorted(near))}?"] if near else []
 
 
 def _known(words: Iterable[str]) -> str:

@@ -80,18 +80,7 @@ def _flag(word: str, value: Any) -> Any:
     return value
 
 
-_RUNS: Final[Mapping[str, Callable[[Sequence[Any], Any], list[bool]]]] = {
-    # One comprehension for each, spelt out: `operator.ge(x, bound)` costs twice as much.
-    "lt": lambda column, bound: [x < bound for x in column],
-    "le": lambda column, bound: [x <= bound for x in column],
-    "gt": lambda column, bound: [x > bound for x in column],
-    "ge": lambda column, bound: [x >= bound for x in column],
-}
-
-
-def _ordered(word: str) -> Callable[[Any], Test]:
-    every, one = _RUNS[word], getattr(operator, word)
-
+def _ordered(holds: Callable[[Any, Any], bool]) -> Callable[[Any], Test]:
     def for_bound(bound: Any) -> Test:
         text = isinstance(bound, str)
 
@@ -99,8 +88,8 @@ def _ordered(word: str) -> Callable[[Any], Test]:
             types = set(map(type, column))
             fit = {t for t in types if issubclass(t, str)} if text else numbers(types)
             if len(fit) == len(types):
-                return every(column, bound)
-            return [type(x) in fit and one(x, bound) for x in column]
+                return [holds(x, bound) for x in column]
+            return [type(x) in fit and holds(x, bound) for x in column]
 
         return test
 
@@ -156,7 +145,7 @@ _SCALAR: Final = {"type": ["string", "number", "boolean"]}
 _BOUND: Final = {"type": ["string", "number"]}
 _MEMBERS: Final = {"type": "array", "items": _SCALAR, "minItems": 1}
 
-_LT, _LE, _GT, _GE = map(_ordered, ("lt", "le", "gt", "ge"))
+_LT, _LE, _GT, _GE = map(_ordered, (operator.lt, operator.le, operator.gt, operator.ge))
 
 WORDS: Final[Mapping[str, Word]] = {
     "eq": Word(_scalar, _equal, _other(_equal), _SCALAR),

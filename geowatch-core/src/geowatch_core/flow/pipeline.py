@@ -232,7 +232,7 @@ class Flow:
         line = self._delivering[destination]
         while (job := line.get()) is not None:
             batch, parcel = job
-            batch.answered(destination.deliver(parcel.owners, parcel.encoded))
+            self._broker.deliver(batch, parcel)
 
     def _settle(self) -> None:
         """Ack batches in order, as many at once as have been answered for."""

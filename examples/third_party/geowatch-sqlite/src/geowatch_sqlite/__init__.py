@@ -1,0 +1,1 @@
+"""A durable queue and document store in a SQLite file, as a backend of GeoWatch."""

@@ -1,0 +1,47 @@
+"""Registers ``sqlite``: what it is called, what it offers, what it can do."""
+
+from geowatch_core.backend import Backend, RoleSpec
+from geowatch_core.capabilities import Capabilities, Order, Settlement
+from geowatch_core.hookspec import hookimpl
+
+from geowatch_sqlite.options import (
+    SqliteConsumerOptions,
+    SqliteProducerOptions,
+    SqliteStoreOptions,
+)
+
+LARGEST = 100_000_000
+"""Bytes of the largest message: kept well below SQLite's own limit of 10^9 bytes a row."""
+
+CONSUMER = Capabilities(
+    settles=Settlement.EACH, order=Order.ALL, keys=True, headers=True, times=True
+)
+PRODUCER = Capabilities(
+    order=Order.ALL, keys=True, headers=True, times=True, max_message=LARGEST
+)
+STORE = Capabilities(reads_back=True)
+
+
+@hookimpl
+def geowatch_backend() -> Backend:
+    """Register ``sqlite``."""
+    return Backend(
+        name="sqlite",
+        api_version=1,
+        summary="Queues and documents in a SQLite file",
+        consumer=RoleSpec(
+            factory="geowatch_sqlite.consumer:SqliteConsumer",
+            options=SqliteConsumerOptions,
+            capabilities=CONSUMER,
+        ),
+        producer=RoleSpec(
+            factory="geowatch_sqlite.producer:SqliteProducer",
+            options=SqliteProducerOptions,
+            capabilities=PRODUCER,
+        ),
+        store=RoleSpec(
+            factory="geowatch_sqlite.store:SqliteStore",
+            options=SqliteStoreOptions,
+            capabilities=STORE,
+        ),
+    )

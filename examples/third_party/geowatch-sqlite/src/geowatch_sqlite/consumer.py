@@ -1,0 +1,100 @@
+"""Consumes from a topic in a SQLite file."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+
+from geowatch_core.codec import Codec
+from geowatch_core.consumer import Consumer
+from geowatch_core.errors import ServiceError
+from geowatch_core.message import Message
+
+from geowatch_sqlite._driver import Database
+from geowatch_sqlite.backend import CONSUMER
+from geowatch_sqlite.options import SqliteConsumerOptions
+
+_log = logging.getLogger(__name__)
+_POLL = 0.02
+"""Seconds between two looks at an empty topic. A look reads one page that is in memory."""
+
+
+class SqliteConsumer(Consumer):
+    """Competes with the other consumers of its topic, in any process; each message goes to one.
+
+    A message is leased, not removed, until it is acked. A consumer that lives renews its lease; one
+    that died leaves it to run out, and another gets the message.
+    """
+
+    capabilities = CONSUMER
+
+    def __init__(self, options: SqliteConsumerOptions, /, *, name: str, codec: Codec) -> None:
+        super().__init__(name=name, codec=codec)
+        self._options = options
+        self._lease = uuid.uuid4().hex
+        self._unsettled = 0
+        self._counting = threading.Condition()
+        self._closing = threading.Event()
+
+    @property
+    def exhausted(self) -> bool:
+        """With ``until_empty``: whether the topic has nothing left to bring."""
+        return self._options.until_empty and not self._database.ready(self._options.full_topic)
+
+    def _open(self) -> None:
+        self._database = Database(self._options.path, self._options.timeout)
+        self._heart = threading.Thread(target=self._beat, name=f"lease of {self.name}", daemon=True)
+        self._heart.start()
+
+    def _consume(self, count: int, timeout: float) -> list[Message]:
+        topic, options = self._options.full_topic, self._options
+        deadline = time.monotonic() + (0 if options.until_empty else timeout)
+        while not self._closing.is_set():
+            room = min(count, options.max_unsettled - self._unsettled)
+            if room > 0 and self._database.ready(topic):
+                messages = self._database.take(topic, room, self._lease, options.lease)
+                self._count(len(messages))
+                if messages:
+                    return messages
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            self._closing.wait(min(_POLL, left))
+        return []
+
+    def _ack(self, messages: Sequence[Message]) -> None:
+        removed = self._database.remove(self._lease, [m.position for m in messages])
+        self._count(-len(messages))
+        if removed < len(messages):
+            _log.warning(
+                "%s: %d messages were acked too late and come again. Give a longer lease.",
+                self.name,
+                len(messages) - removed,
+            )
+
+    def _nack(self, messages: Sequence[Message]) -> None:
+        self._database.release(self._lease, [m.position for m in messages])
+        self._count(-len(messages))
+
+    def _close(self) -> None:
+        self._closing.set()
+        self._heart.join()
+        try:
+            self._database.release(self._lease)
+        finally:
+            self._database.close()
+
+    def _count(self, change: int) -> None:
+        with self._counting:
+            self._unsettled += change
+
+    def _beat(self) -> None:
+        while not self._closing.wait(self._options.lease / 3):
+            try:
+                if self._unsettled:
+                    self._database.renew(self._lease, self._options.lease)
+            except ServiceError as error:
+                _log.warning("%s: the lease was not renewed: %s", self.name, error)

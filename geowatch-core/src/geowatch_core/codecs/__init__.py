@@ -1,0 +1,17 @@
+"""The codecs that core brings, by the names they register under."""
+
+from types import MappingProxyType
+from typing import Final
+
+from geowatch_core.codec import Codec
+from geowatch_core.codecs.geojson import GeoJsonCodec
+from geowatch_core.codecs.json import JsonCodec
+from geowatch_core.codecs.list import ListCodec
+from geowatch_core.codecs.plain import PlainCodec
+
+__all__ = ["BUILTIN", "GeoJsonCodec", "JsonCodec", "ListCodec", "PlainCodec"]
+
+BUILTIN: Final = MappingProxyType[str, type[Codec]](
+    {codec.name: codec for codec in (PlainCodec, ListCodec, JsonCodec, GeoJsonCodec)}
+)
+"""Name to class; read-only, because a codec of one's own is registered and not put in here."""

@@ -1,0 +1,1 @@
+"""The backend ``file``: lines and documents on disk."""
