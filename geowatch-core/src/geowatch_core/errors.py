@@ -28,7 +28,7 @@ exceptions never leak; they are the ``__cause__``.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -62,8 +62,22 @@ _LONGEST_VALUE: Final = 200
 
 def _shown(value: object) -> str:
     """``repr`` of `value`, escaped and short: data from outside must not write our log lines."""
-    text = ascii(value)
+    if isinstance(value, str | bytes) and len(value) > _LONGEST_VALUE:
+        unit = "chars" if isinstance(value, str) else "bytes"
+        return f"{ascii(value[:_LONGEST_VALUE])[:_LONGEST_VALUE]}… ({len(value)} {unit})"
+    try:
+        text = ascii(value)
+    except Exception:  # too many digits, too deep, a broken repr: the error itself matters more
+        name = type(value).__name__
+        return f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}… ({len(text)} chars)"
+
+
+def _copied(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
+    """An error with its finished text; calling the class, as by custom, would finish it again."""
+    copied = kind.__new__(kind)
+    copied.args = args
+    return copied
 
 
 class GeoWatchError(Exception):
@@ -80,6 +94,9 @@ class GeoWatchError(Exception):
         self.fix = fix
         got_text = "" if got is _NOTHING else f" (got {_shown(got)})"
         super().__init__(f"{what}{got_text}.{' ' + fix if fix else ''}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _copied, (type(self), self.args), vars(self)
 
 
 class ConfigurationError(GeoWatchError, ValueError):

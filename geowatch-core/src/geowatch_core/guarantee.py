@@ -119,10 +119,12 @@ def _of_destinations(destinations: Sequence[End]) -> tuple[Delivery, list[str]]:
         if not end.capabilities.durable
     ]
     if not durable:
-        return Delivery.BEST_EFFORT, why
+        return Delivery.BEST_EFFORT, why or ["There is nowhere else for its messages to go."]
     lasting = [end for end in durable if end.capabilities.persistent]
     why += [
-        f"What {end.name} confirmed ends with this process." for end in durable if end not in lasting
+        f"What {end.name} confirmed ends with this process."
+        for end in durable
+        if end not in lasting
     ]
     return (Delivery.AT_LEAST_ONCE if lasting else Delivery.WHILE_RUNNING), why
 

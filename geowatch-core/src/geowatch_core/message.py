@@ -96,13 +96,17 @@ class Message(msgspec.Struct, eq=False, gc=False):
         return self._value is not UNSET
 
     def peek(self) -> Any:
-        """A value of one's own to look at: changing it changes nothing, and touches nothing.
+        """The value, to look at and not to change; an untouched message stays untouched.
+
+        Of an untouched message it is a new value at every call, so changing it changes nothing.
 
         Raises:
             DecodeError: the bytes are not what the origin's codec promises.
         """
+        if self._value is not UNSET:
+            return self._value
         if self.origin is None:
-            return self.data if self._value is UNSET else self._value
+            return self.data
         return self.origin.codec.decode(self.data)
 
     def header(self, name: str) -> bytes | None:

@@ -24,6 +24,7 @@ __all__ = [
     "option",
     "read",
     "schema",
+    "within",
 ]
 
 T = TypeVar("T")
@@ -149,6 +150,8 @@ def read(cls: type[T], values: Mapping[str, Any], place: str = "") -> T:
         if name in values:
             try:
                 taken[name] = _converted(field, values[name])
+            except OptionsError as error:  # a value that has options of its own
+                mistakes += within(_at(place, name), error.mistakes)
             except (TypeError, ValueError) as error:
                 mistakes.append(_field_mistake(_at(place, name), field, error))
         elif field.default is attrs.NOTHING:
@@ -156,9 +159,16 @@ def read(cls: type[T], values: Mapping[str, Any], place: str = "") -> T:
     if not mistakes:
         try:
             return cls(**taken)
+        except OptionsError as error:
+            mistakes += within(place, error.mistakes)
         except (TypeError, ValueError) as error:  # options that are wrong together
             mistakes.append(mistake(place, error))
     raise OptionsError("These options cannot be used", mistakes)
+
+
+def within(place: str, mistakes: Iterable[Mistake]) -> list[Mistake]:
+    """The mistakes of something that stands at a place of the configuration."""
+    return [attrs.evolve(found, place=_at(place, found.place)) for found in mistakes]
 
 
 def mistake(place: str, error: Exception) -> Mistake:
@@ -180,7 +190,7 @@ def schema(cls: type[Any]) -> dict[str, Any]:
 
 
 def _at(place: str, name: object) -> str:
-    return f"{place}.{name}" if place else str(name)
+    return f"{place}.{name}" if place and name != "" else f"{place}{name}"
 
 
 def _field_mistake(place: str, field: "attrs.Attribute[Any]", error: Exception) -> Mistake:
@@ -218,10 +228,12 @@ def _converted(field: "attrs.Attribute[Any]", value: Any) -> Any:
 
 
 def _field_schema(field: "attrs.Attribute[Any]") -> dict[str, Any]:
-    converter: Any = field.converter
-    if converter is Secret:
-        described: dict[str, Any] = {"type": "string", "writeOnly": True}
-    elif converter is not None:
+    described: dict[str, Any]
+    if field.type is Secret:
+        described = {"type": "string", "writeOnly": True}
+    elif Secret in typing.get_args(field.type):
+        described = {"anyOf": [{"type": "string"}, {"type": "null"}], "writeOnly": True}
+    elif field.converter is not None:
         described = {}
     else:
         described = msgspec.json.schema(field.type)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -10,6 +11,9 @@ import attrs
 from geowatch_core.errors import ConfigurationError
 
 __all__ = ["MISSING", "Path"]
+
+_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")  # RFC 6901, section 4; no list is longer
+_LONE_TILDE: Final = re.compile(r"~(?![01])")
 
 
 class _Missing:
@@ -41,9 +45,15 @@ class Path:
         """Read a path.
 
         Raises:
-            ConfigurationError: a dotted path with an empty step.
+            ConfigurationError: a dotted path with an empty step, or no JSON Pointer.
         """
         if text.startswith("/"):
+            if _LONE_TILDE.search(text):
+                raise ConfigurationError(
+                    "A JSON Pointer has a ~ that escapes nothing",
+                    got=text,
+                    fix="Write ~0 for ~ and ~1 for /.",
+                )
             steps = text[1:].split("/")
             return cls(tuple(step.replace("~1", "/").replace("~0", "~") for step in steps))
         steps = text.split(".") if text else []
@@ -67,7 +77,7 @@ class Path:
         return value
 
     def __str__(self) -> str:
-        if any("." in step or not step for step in self.steps):
+        if any(not step or "." in step or "/" in step for step in self.steps):
             return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in self.steps)
         return ".".join(self.steps)
 
@@ -76,7 +86,7 @@ class Path:
 
 
 def _item(values: Sequence[Any], step: str) -> Any:
-    if not step.isdecimal():
+    if not _INDEX.fullmatch(step):
         return MISSING
     index = int(step)
     return values[index] if index < len(values) else MISSING

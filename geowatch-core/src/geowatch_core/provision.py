@@ -117,6 +117,10 @@ class Prepared:
     codec: Codec
     _factory: RoleFactory
 
+    def make(self) -> AnyRole:
+        """The consumer, producer or store, not open yet. No input or output is done."""
+        return self._factory(self.options, name=self.name, codec=self.codec)
+
     def open(self) -> Any:
         """The open consumer, producer or store; opening is tried as its options say.
 
@@ -124,7 +128,7 @@ class Prepared:
             RetryableError: the service did not answer, however often it was tried.
             PermanentError: the service refused.
         """
-        made = self._factory(self.options, name=self.name, codec=self.codec)
+        made = self.make()
         _open(made, self.options)
         return made
 

@@ -14,6 +14,8 @@ class Secret:
     __slots__ = ("_text",)
 
     def __init__(self, text: str | Secret) -> None:
+        if not isinstance(text, str | Secret):
+            raise TypeError(f"Expected `str`, got `{type(text).__name__}`")
         self._text: str = text._text if isinstance(text, Secret) else text
 
     def reveal(self) -> str:

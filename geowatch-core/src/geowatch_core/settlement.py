@@ -19,6 +19,7 @@ class SettledPrefix(Generic[P]):
 
     def __init__(self) -> None:
         self._open: deque[P] = deque()
+        self._unsettled: set[P] = set()
         self._ahead: set[P] = set()
 
     def __len__(self) -> int:
@@ -27,7 +28,10 @@ class SettledPrefix(Generic[P]):
 
     def deliver(self, positions: Iterable[P]) -> None:
         """Note positions as delivered, in the channel's order. A redelivery is not noted again."""
-        self._open.extend(positions)
+        for position in positions:
+            if position not in self._unsettled and position not in self._ahead:
+                self._unsettled.add(position)
+                self._open.append(position)
 
     def reach(self, positions: Collection[P]) -> P | None:
         """What ``settle`` would return, noting nothing.
@@ -46,7 +50,10 @@ class SettledPrefix(Generic[P]):
     def settle(self, positions: Iterable[P]) -> P | None:
         """Note positions as settled; the last position of the prefix if it has moved, else None."""
         ahead, waiting = self._ahead, self._open
-        ahead.update(positions)
+        # What was never delivered is not noted: it would settle a message that is yet to come.
+        settled = self._unsettled.intersection(positions)
+        self._unsettled -= settled
+        ahead |= settled
         reached = None
         while waiting and waiting[0] in ahead:
             reached = waiting.popleft()

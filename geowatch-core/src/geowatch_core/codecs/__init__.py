@@ -1,7 +1,10 @@
-"""The codecs that core brings, by the names they register under."""
+"""The codecs that core brings, registered like anybody's: ``plain``, ``list``, ``json``, ``geojson``."""
 
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final
+
+import pluggy
 
 from geowatch_core.codec import Codec
 from geowatch_core.codecs.geojson import GeoJsonCodec
@@ -9,9 +12,15 @@ from geowatch_core.codecs.json import JsonCodec
 from geowatch_core.codecs.list import ListCodec
 from geowatch_core.codecs.plain import PlainCodec
 
-__all__ = ["BUILTIN", "GeoJsonCodec", "JsonCodec", "ListCodec", "PlainCodec"]
+__all__ = ["BUILTIN", "GeoJsonCodec", "JsonCodec", "ListCodec", "PlainCodec", "geowatch_codecs"]
 
 BUILTIN: Final = MappingProxyType[str, type[Codec]](
     {codec.name: codec for codec in (PlainCodec, ListCodec, JsonCodec, GeoJsonCodec)}
 )
 """Name to class; read-only, because a codec of one's own is registered and not put in here."""
+
+
+@pluggy.HookimplMarker("geowatch")
+def geowatch_codecs() -> Sequence[type[Codec]]:
+    """Register the four."""
+    return list(BUILTIN.values())

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from operator import add
 from typing import Any, Final
 
 import msgspec
 
-from geowatch_core.errors import DecodeError, EncodeError
-from geowatch_core.path import Path
-
-MAX_DEPTH: Final = 200
-"""How deep lists and objects may nest: what common encoders can write again (orjson: 254)."""
+from geowatch_core.codecs import _explain
+from geowatch_core.codecs._explain import MAX_DEPTH
+from geowatch_core.errors import EncodeError
 
 REFUSED: Final = (ValueError, RecursionError)
 """What msgspec raises for bytes that it refuses; its own errors are ValueErrors."""
 
-_INTEGERS: Final = range(-(2**63), 2**64)
-_SHORTEST_HUGE: Final = 19  # digits of 2**63, the smallest magnitude that may be out of range
-_ZEROS: Final = b"0" * _SHORTEST_HUGE
-_ZEROS_BY_THREES: Final = b"0" * (_SHORTEST_HUGE // 3)
+_HUGE_DIGITS: Final = 19  # what the smallest integer beyond 64 bits has: -(2**63) - 1
+_ZEROS: Final = b"0" * _HUGE_DIGITS
+_ZEROS_BY_THREES: Final = b"0" * (_HUGE_DIGITS // 3)
 _DIGITS_TO_ZERO: Final = bytes(0x30 if 0x30 <= c <= 0x39 else 0x2E for c in range(256))
 _SQUARE: Final = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS: Final = bytes(c for c in range(256) if c not in b"[]{}")
-_NOT_FINITE: Final = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")  # in MessagePack, eight bytes
-_BYTE: Final = re.compile(r"\(byte (\d+)\)")
+_NOT_FINITE: Final = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")  # as MessagePack writes a float
 
 _decode: Final = msgspec.json.Decoder().decode
-_decode_raw: Final = msgspec.json.Decoder(msgspec.Raw).decode
+_skip: Final = msgspec.json.Decoder(msgspec.Raw).decode
 _encode: Final = msgspec.json.Encoder().encode
 _encode_msgpack: Final = msgspec.msgpack.Encoder().encode
 
@@ -39,34 +35,17 @@ def parse(data: bytes) -> Any:
     """The value of one JSON text.
 
     Raises:
-        DecodeError: not JSON, or not to be kept in Python's values, or not to be encoded again.
+        DecodeError: not JSON, or Python has no value that keeps it, or it nests too deep.
     """
     try:
         value = _decode(data)
     except REFUSED as error:
-        raise refusal(data, error) from error
+        raise _explain.refusal(data, error) from error
     if len(data) > 2 * MAX_DEPTH and too_deep(data):
-        raise _deep()
-    if _ZEROS_BY_THREES in data[::3].translate(_DIGITS_TO_ZERO) and (huge := _huge(value)):
-        place, got = huge
-        raise DecodeError(
-            f"The integer at {place} is beyond 64 bits: most readers would round it",
-            got=got,
-            fix="Write it as a text.",
-        )
+        raise _explain.too_deep()
+    if _may_be_huge(data) and (huge := _explain.huge(value)):
+        raise _explain.beyond(*huge)
     return value
-
-
-def raw(data: bytes) -> msgspec.Raw:
-    """`data` as a JSON text of which only the grammar is checked.
-
-    Raises:
-        DecodeError: not JSON.
-    """
-    try:
-        return _decode_raw(data)
-    except REFUSED as error:
-        raise refusal(data, error) from error
 
 
 def write(value: Any) -> bytes:
@@ -81,48 +60,54 @@ def write(value: Any) -> bytes:
         # what it made into something else is no longer equal.
         same = bool(msgspec.to_builtins(value, str_keys=True) == value)
     except (TypeError, ValueError, RecursionError, msgspec.EncodeError) as error:
-        raise _unwritable(value, str(error)) from error
+        raise _explain.unwritable(value, str(error)) from error
     if not same or _lost(value, data):
-        raise _unwritable(value, "It would come back as something else")
+        raise _explain.unwritable(value, f"it would come back as {data[:100]!r}")
     return data
 
 
 def _lost(value: Any, data: bytes) -> bool:
-    """Whether `data` is `value` but for infinity, integers beyond 64 bits, or too much depth."""
+    """Whether `data` could not be read back, or not as `value`, though the types are right."""
     if len(data) > 2 * MAX_DEPTH and too_deep(data):
         return True
-    if _ZEROS_BY_THREES in data[::3].translate(_DIGITS_TO_ZERO) and _huge(value):
+    if _may_be_huge(data) and _explain.huge(value):
         return True
-    # msgspec writes null for what is not finite, so a null in the text may be one of them.
-    return b"null" in data and _NOT_FINITE.search(_encode_msgpack(value)) is not None and any(
-        isinstance(leaf, float) and (leaf != leaf or leaf in (float("inf"), float("-inf")))
-        for _, leaf in _leaves(value)
-    )
+    # msgspec writes null for what is not finite, so a null in the text may be one of those.
+    if b"null" not in data or not _NOT_FINITE.search(_encode_msgpack(value)):
+        return False
+    return not _explain.finite(value)
+
+
+def _may_be_huge(data: bytes) -> bool:
+    """Whether there may be an integer beyond 64 bits: every such integer has this, and little else.
+
+    Of 19 digits in a row, at least 6 stand on every third byte.
+    """
+    return _ZEROS_BY_THREES in data[::3].translate(_DIGITS_TO_ZERO)
 
 
 def suspects(run: Sequence[bytes]) -> set[int]:
     """By index, the messages that a partial decode cannot vouch for.
 
     msgspec skips what it was not asked for without a look at its encoding, the size of its
-    integers or its depth. Looked at here, for the whole run at once: what is cheap for all first,
-    and only where that cannot tell, each message.
+    integers or how deep it nests. So these are looked at here: for the whole run at once by what
+    costs next to nothing, and message by message only where that cannot tell.
     """
+    # A line feed between two messages keeps the end of one from joining the start of the next.
     joined = b"\n".join(run)
     found: set[int] = set()
-    if not (joined.isascii() or is_utf8(joined)):
-        found.update(i for i, data in enumerate(run) if not is_utf8(data))
-    # Of 19 digits in a row, at least 6 stand on every third byte.
-    if _ZEROS_BY_THREES in joined[::3].translate(_DIGITS_TO_ZERO):
+    if not (joined.isascii() or _is_utf8(joined)):
+        found.update(i for i, data in enumerate(run) if not _is_utf8(data))
+    if _may_be_huge(joined):
         found.update(i for i, data in enumerate(run) if _ZEROS in data.translate(_DIGITS_TO_ZERO))
     if max(map(len, run), default=0) > 2 * MAX_DEPTH:
-        brackets = map(add, map(bytes.count, run, repeat(b"[")), map(bytes.count, run, repeat(b"{")))
-        many = [i for i, count in enumerate(brackets) if count > MAX_DEPTH]
+        opening = map(add, map(bytes.count, run, repeat(b"[")), map(bytes.count, run, repeat(b"{")))
+        many = [i for i, count in enumerate(opening) if count > MAX_DEPTH]
         found.update(i for i in many if too_deep(run[i]))
     return found
 
 
-def is_utf8(data: bytes) -> bool:
-    """Whether `data` is UTF-8."""
+def _is_utf8(data: bytes) -> bool:
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -157,101 +142,28 @@ def one_line(item: bytes) -> bytes:
     try:
         return msgspec.json.format(item, indent=-1)
     except REFUSED as error:
-        raise EncodeError(
-            f"Not JSON: {error}", got=item, fix="Encode the value with this codec first."
-        ) from error
+        raise not_encoded(item, error) from error
 
 
-def array_body(items: Sequence[bytes] | Iterator[bytes]) -> bytes:
-    """Items as they stand between the brackets of an array, one on a line."""
-    return b",\n".join(items)
+def joined(items: Iterable[bytes]) -> bytes:
+    """Items as they stand between the brackets of an array, one on a line.
 
-
-def _leaves(value: Any, steps: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every place and value inside `value` that is neither list nor object, in order.
-
-    An object's member name that is no text, and what nests too deep, is given as a leaf.
+    Raises:
+        EncodeError: one is not JSON, and would make the array something else.
     """
-    if isinstance(value, dict) and len(steps) < MAX_DEPTH:
-        for name, member in value.items():
-            if isinstance(name, str):
-                yield from _leaves(member, (*steps, name))
-            else:
-                yield steps, _Name(name)
-    elif isinstance(value, list | tuple) and len(steps) < MAX_DEPTH:
-        for index, member in enumerate(value):
-            yield from _leaves(member, (*steps, str(index)))
-    else:
-        yield steps, value
+    return b",\n".join(map(_checked, items))
 
 
-class _Name:
-    """An object's member name that is not a text."""
-
-    def __init__(self, name: object) -> None:
-        self.name = name
-
-
-def _huge(value: Any) -> tuple[str, int] | None:
-    for steps, leaf in _leaves(value):
-        if isinstance(leaf, int) and leaf not in _INTEGERS:
-            return place(steps), leaf
-    return None
-
-
-def place(steps: Sequence[str]) -> str:
-    """A place for people to read."""
-    return str(Path(tuple(steps))) or "the top"
-
-
-def _unwritable(value: Any, why: str) -> EncodeError:
-    for steps, leaf in _leaves(value):
-        if error := _unwritable_leaf(place(steps), leaf):
-            return error
-    return EncodeError("The value cannot be written as JSON", got=why, fix=_CONVERT)
-
-
-_CONVERT: Final = "Convert it to a JSON value (object, array, text, number, true, false, null)."
-
-
-def _unwritable_leaf(where: str, leaf: Any) -> EncodeError | None:
-    if isinstance(leaf, dict | list | tuple):
-        return _deep_value(where)
-    if isinstance(leaf, _Name):
-        return EncodeError(
-            f"A member name of the object at {where} is not a text",
-            got=leaf.name,
-            fix="Use str(…) for it.",
-        )
-    if isinstance(leaf, float) and not -_LARGEST <= leaf <= _LARGEST:
-        return EncodeError(
-            f"JSON has no number for the value at {where}", got=leaf, fix="Use None, or leave it out."
-        )
-    if isinstance(leaf, int) and leaf not in _INTEGERS:
-        return EncodeError(
-            f"The integer at {where} is beyond 64 bits: most readers would round it",
-            got=leaf,
-            fix="Write it as a text.",
-        )
-    if isinstance(leaf, str) and not leaf.isascii():
-        return _surrogate(where, leaf)
-    if leaf is None or isinstance(leaf, str | int | float):
-        return None
-    return EncodeError(
-        f"JSON has no type for the {type(leaf).__name__} at {where}", got=leaf, fix=_CONVERT
-    )
-
-
-_LARGEST: Final = 1.7976931348623157e308
-
-
-def _surrogate(where: str, text: str) -> EncodeError | None:
+def _checked(item: bytes) -> bytes:
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        return EncodeError(
-            f"The text at {where} has half of a surrogate pair in it, which UTF-8 cannot write",
-            got=text,
-            fix="Take it out, or replace it by U+FFFD.",
-        )
-    return None
+        _skip(item)
+    except REFUSED as error:
+        raise not_encoded(item, error) from error
+    return item
+
+
+def not_encoded(item: bytes, error: Exception) -> EncodeError:
+    """`item` was to be an encoded value, and is not."""
+    return EncodeError(f"Not JSON: {error}", got=item, fix="Encode the value with this codec first.")
+
+

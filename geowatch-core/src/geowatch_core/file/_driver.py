@@ -1,5 +1,6 @@
 """Every call of the operating system on files: reading, durable append, atomic replacement."""
-# ruff: noqa: PTH  # all by descriptor, below the folders that `Place` opens
+# ruff: noqa: PTH123, PTH208, SIM117
+# pathlib does not work by descriptors, below the folders that `Place` opens.
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from typing import Final
 
-from geowatch_core.errors import GeoWatchError, PermanentError, RetryableError
+from geowatch_core.errors import PermanentError, RetryableError
 from geowatch_core.file._place import Place, refusal, translated
 
 _log = logging.getLogger(__name__)
@@ -27,12 +28,17 @@ _INTENT: Final = "user.geowatch.append"
 
 
 class InputFile:
-    """A regular file that is open for reading."""
+    """A regular file that is open for reading.
+
+    Attributes:
+        inode: what tells it from other files, whatever its name.
+    """
 
     def __init__(self, descriptor: int, path: str) -> None:
         self._descriptor = descriptor
         self.path = path
-        self.inode = os.fstat(descriptor).st_ino
+        self._status = os.fstat(descriptor)
+        self.inode = self._status.st_ino
 
     def read(self, size: int, offset: int) -> bytes:
         """At most `size` bytes from `offset` on; none at the end."""
@@ -44,6 +50,10 @@ class InputFile:
         with translated("read", self.path):
             return os.fstat(self._descriptor).st_size
 
+    def has(self, status: os.stat_result) -> bool:
+        """Whether that is the status of this very file."""
+        return os.path.samestat(status, self._status)
+
     def close(self) -> None:
         """Let go of it. A second call does nothing."""
         descriptor, self._descriptor = self._descriptor, -1
@@ -53,14 +63,20 @@ class InputFile:
 
 def open_input(place: Place, *, may_appear: bool = False) -> InputFile:
     """Open for reading; a missing file is retryable if it `may_appear`."""
-    with translated("read", place.path), place.folder() as (folder, name):
+    with translated("read", place.path):
         try:
-            return InputFile(_open(name, os.O_RDONLY, folder, place), place.path)
+            with place.folder() as (folder, name):
+                return InputFile(_open(name, os.O_RDONLY, folder, place), place.path)
         except FileNotFoundError as error:
             kind = RetryableError if may_appear else PermanentError
-            near = get_close_matches(name, os.listdir(folder), n=1)
-            fix = f"Did you mean {ascii(near[0])}?" if near else "Correct the path, or create it."
-            raise kind("There is no such file", got=place.path, fix=fix) from error
+            raise kind("There is no such file", got=place.path, fix=_nearest(place)) from error
+
+
+def _nearest(place: Place) -> str:
+    with suppress(OSError), place.folder() as (folder, name):
+        near = get_close_matches(name, os.listdir(folder), n=1)
+        return f"Did you mean {near[0]!a}?" if near else "Correct the path, or create the file."
+    return "Its folder is not there either: correct the path, or create both."
 
 
 def open_sibling(place: Place, inode: int) -> InputFile | None:
@@ -79,9 +95,12 @@ def open_sibling(place: Place, inode: int) -> InputFile | None:
 
 def status(place: Place) -> os.stat_result | None:
     """What has the name now, or None if nothing has."""
-    with translated("read", place.path), suppress(FileNotFoundError), place.folder() as (at, name):
-        return os.stat(name, dir_fd=at, follow_symlinks=False)
-    return None
+    with translated("look at", place.path):
+        try:
+            with place.folder() as (folder, name):
+                return os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
 
 
 def read_document(place: Place) -> bytes | None:
@@ -90,7 +109,9 @@ def read_document(place: Place) -> bytes | None:
         return _content(name, folder, place)
 
 
-def append(place: Place, payload: bytes, timeout: float) -> tuple[int, GeoWatchError | None]:
+def append(
+    place: Place, payload: bytes, timeout: float
+) -> tuple[int, RetryableError | PermanentError | None]:
     """Add whole lines durably: how many bytes of `payload` are kept, and why not all of them.
 
     The file is opened for each call, so that lines go to the file that has the name now, and a
@@ -202,7 +223,9 @@ def _require_regular(found: os.stat_result, place: Place) -> None:
     if stat.S_ISREG(mode):
         return
     kind = "folder" if stat.S_ISDIR(mode) else "link" if stat.S_ISLNK(mode) else "device or pipe"
-    raise PermanentError(f"This is a {kind}, not a file", got=place.path, fix="Name a regular file.")
+    raise PermanentError(
+        f"This is a {kind}, not a file", got=place.path, fix="Name a regular file."
+    )
 
 
 def _content(name: str, folder: int, place: Place) -> bytes | None:
@@ -214,9 +237,7 @@ def _content(name: str, folder: int, place: Place) -> bytes | None:
         return file.read()
 
 
-def _locked(
-    name: str, flags: int, folder: int, place: Place, timeout: float, fix: str = ""
-) -> int:
+def _locked(name: str, flags: int, folder: int, place: Place, timeout: float, fix: str = "") -> int:
     """Open or make a file and lock it, and be sure that it still has the name then."""
     deadline = time.monotonic() + timeout
     while True:
@@ -226,7 +247,7 @@ def _locked(
             mine = os.fstat(descriptor)
             with suppress(FileNotFoundError):
                 now = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                if (now.st_ino, now.st_dev) == (mine.st_ino, mine.st_dev):
+                if os.path.samestat(now, mine):
                     return descriptor
         except BaseException:
             os.close(descriptor)

@@ -4,7 +4,7 @@ Files are opened by name relative to the open folder that they are in, component
 without following links, after links were resolved and found to stay below the root: a link that
 somebody plants in between is refused. `pathlib` cannot do that.
 """
-# ruff: noqa: PTH
+# ruff: noqa: PTH100, PTH118, PTH120, PTH206
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def refusal(doing: str, path: str, error: OSError) -> RetryableError | Permanent
     what = f"Cannot {doing} the file: {os.strerror(code)}"
     if code in _LATER:
         return RetryableError(what, got=path, fix=_LATER[code])
-    return PermanentError(what, got=path, fix=_NEVER.get(code, f"The system calls it errno {code}."))
+    return PermanentError(
+        what, got=path, fix=_NEVER.get(code, f"The system calls it errno {code}.")
+    )
 
 
 @contextmanager
@@ -95,10 +97,11 @@ class Place:
         root, real = os.path.realpath(self.root), os.path.realpath(self.path)
         if real == root:
             raise PermanentError("This is a folder", got=self.path, fix=_NEVER[errno.EISDIR])
-        if os.path.commonpath((root, real)) != root:
+        below = root if root.endswith(os.sep) else root + os.sep
+        if not real.startswith(below):
             raise PermanentError(
-                f"The path of the file leads out of the folder {ascii(self.root)}, to {ascii(real)}",
+                f"The path of the file leads out of the folder {self.root!a}, to {real!a}",
                 got=self.path,
                 fix="Use a file below that folder, or give as root the folder that it may be in.",
             )
-        return root, os.path.relpath(real, root).split(os.sep)
+        return root, real[len(below) :].split(os.sep)

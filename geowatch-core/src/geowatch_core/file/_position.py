@@ -75,8 +75,9 @@ class PositionFile:
             record = msgspec.json.decode(saved, type=LinesRecord | DocumentRecord)
         except (msgspec.ValidationError, msgspec.DecodeError) as error:
             raise self._unusable(f"The position file is damaged: {error}") from error
-        if record.version != _VERSION:
-            raise self._unusable(f"The position file is of version {record.version}, not {_VERSION}")
+        version = record.version
+        if version != _VERSION:
+            raise self._unusable(f"The position file has version {version}, not {_VERSION}")
         if not isinstance(record, kind):
             raise self._unusable("The position file belongs to another framing of the file")
         return record

@@ -72,9 +72,7 @@ class FileConsumerOptions(FileOptions):
         validator=_usable,
     )
     max_line: int = option(16 * _MIB, doc="Longest line, in bytes.", validator=at_least(1))
-    max_document: int = option(
-        256 * _MIB, doc="Largest document, in bytes.", validator=at_least(1)
-    )
+    max_document: int = option(256 * _MIB, doc="Largest document, in bytes.", validator=at_least(1))
     max_unsettled: int = option(
         100_000,
         doc="Most messages consumed and not settled; more are held back.",

@@ -7,8 +7,8 @@ from collections.abc import Hashable, Sequence
 
 import attrs
 
-from geowatch_core.flow.deadletter import Failure
 from geowatch_core.flow.destination import Destination
+from geowatch_core.flow.failure import Failure
 from geowatch_core.flow.source import Source
 from geowatch_core.message import Message
 
@@ -40,10 +40,19 @@ class Batch:
     filtered: int = 0
     deduplicated: int = 0
     created: int = 0
+    acked: bool = False
     _left: int = 0
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
     _answered: threading.Event = attrs.field(factory=threading.Event)
-    _claimed: bool = False
+
+    def replace(self, kept: list[Message]) -> None:
+        """Deliver these in place of ``kept``, and count what was left out and what is new."""
+        before = len(self.kept)
+        by_hand = self.source is None
+        stayed = min(sum(by_hand or message.origin is not None for message in kept), before)
+        self.created += len(kept) - stayed
+        self.filtered += before - stayed
+        self.kept = kept
 
     def launch(self) -> list[Parcel]:
         """The parcels to deliver; each must be `answered`. To be called once, after the work."""
@@ -70,17 +79,6 @@ class Batch:
         """Wait for every destination, or until waiting is abandoned."""
         while not self._answered.wait(0.2) and not abandoned.is_set():
             pass
-
-    def claim(self) -> bool:
-        """Whether the caller is the one to settle it: True once, for the first who asks."""
-        with self._lock:
-            first, self._claimed = not self._claimed, True
-            return first
-
-    def unclaim(self) -> None:
-        """Settling it failed: somebody else may."""
-        with self._lock:
-            self._claimed = False
 
     @property
     def undelivered(self) -> list[Failure]:

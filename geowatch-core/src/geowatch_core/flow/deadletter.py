@@ -1,26 +1,35 @@
-"""The envelope in which a message that cannot be delivered is kept."""
+"""Where messages go that can go nowhere else, and the envelope in which they are kept."""
 
 from __future__ import annotations
 
 import base64
 import time
+from collections.abc import Sequence
 
-import attrs
 import msgspec
 
+from geowatch_core.errors import BrokerStoppedError
+from geowatch_core.flow.destination import Destination
+from geowatch_core.flow.failure import Failure
 from geowatch_core.message import Message
 
-__all__ = ["Failure", "envelope"]
+__all__ = ["bury", "envelope"]
 
 
-@attrs.frozen
-class Failure:
-    """Why a message cannot go on: the error, after how many attempts, in which stage or where."""
+def bury(failures: Sequence[Failure], dead_letter: Destination | None) -> None:
+    """Have the dead letter keep what failed.
 
-    message: Message
-    error: Exception
-    attempts: int
-    where: str
+    Raises:
+        BrokerStoppedError: there is no dead letter, or it did not take all of them either.
+    """
+    if not failures:
+        return
+    if dead_letter is None:
+        raise _stopped(failures[0], len(failures), "There is no dead letter")
+    letters = list(map(envelope, failures))
+    refused = dead_letter.deliver(letters, letters)
+    if refused:
+        raise _stopped(failures[0], len(refused), f"The dead letter failed: {refused[0].error}")
 
 
 def envelope(failure: Failure) -> Message:
@@ -41,9 +50,17 @@ def envelope(failure: Failure) -> Message:
         "time": message.time,
         "headers": [[name, value.decode("latin-1")] for name, value in message.headers],
         **_bytes("key", message.key),
-        **_bytes("data", message.data),
+        **_bytes("data", _original(failure)),
     }
     return Message(msgspec.json.encode(letter), message.key, message.headers, message.time)
+
+
+def _original(failure: Failure) -> bytes:
+    """The bytes that came; of a message made by hand, which had none, the nearest to them."""
+    message = failure.message
+    if message.origin is not None or not message.touched:
+        return message.data
+    return repr(message.value).encode() if failure.sent is None else failure.sent
 
 
 def _bytes(name: str, data: bytes | None) -> dict[str, str | None]:
@@ -56,4 +73,16 @@ def _bytes(name: str, data: bytes | None) -> dict[str, str | None]:
 
 
 def _plain(position: object) -> object:
-    return position if isinstance(position, int | str) else str(position)
+    return position if isinstance(position, int | str | None) else str(position)
+
+
+def _stopped(failure: Failure, count: int, why: str) -> BrokerStoppedError:
+    message = failure.message
+    source = message.origin.name if message.origin else "a message made by hand"
+    stopped = BrokerStoppedError(
+        f"{count} message(s) cannot go on, the first of {source} at position "
+        f"{message.position!r}: {failure.where}: {failure.error} {why}",
+        fix="Mend the cause and run again, or give the broker a dead_letter. Nothing of its batch was acked.",
+    )
+    stopped.__cause__ = failure.error
+    return stopped

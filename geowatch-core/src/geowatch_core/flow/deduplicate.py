@@ -20,7 +20,7 @@ class Deduplicate:
     """What makes two messages the same.
 
     Without ``key``, messages are the same when their bytes are. With it, when the value at that
-    path is; a message that has none there is never a duplicate.
+    path is; a message that has none there, or null, is never a duplicate.
     """
 
     key: Path | None = option(
@@ -85,7 +85,7 @@ class MemoryWindow:
 
 
 def _hashable(value: Any) -> Hashable:
-    """A hashable stand-in: 1, 1.0 and True are equal to Python but not the same to JSON."""
+    """A hashable stand-in: True is equal to 1 in Python, and is not in JSON."""
     if isinstance(value, dict):
         return ("object", frozenset((k, _hashable(v)) for k, v in value.items()))
     if isinstance(value, list):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from geowatch_core.errors import RetryableError
-from geowatch_core.flow.deadletter import Failure
+from geowatch_core.flow.failure import Failure
 from geowatch_core.flow.retry import Retry
 from geowatch_core.message import Message
 from geowatch_core.outcome import CONFIRMED, Outcome
@@ -59,7 +59,7 @@ class Destination:
             for pair, outcome in zip(pairs, outcomes, strict=True):
                 if outcome is CONFIRMED:
                     continue
-                failed.append(Failure(pair[0], outcome, attempt, self.name))
+                failed.append(Failure(pair[0], outcome, attempt, self.name, pair[1].data))
                 if isinstance(outcome, RetryableError):
                     waiting.append(pair)
                     asked.append(outcome.retry_after or 0.0)

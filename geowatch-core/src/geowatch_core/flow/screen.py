@@ -6,19 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 from typing import Any
 
-from geowatch_core.errors import DecodeError, FilterError
+from geowatch_core.errors import FilterError
 from geowatch_core.filter import All, Filter
 from geowatch_core.flow.batch import Batch
-from geowatch_core.flow.deadletter import Failure
+from geowatch_core.flow.decoder import Columns
 from geowatch_core.flow.deduplicate import Deduplicate, Window
+from geowatch_core.flow.failure import raised
 from geowatch_core.message import Message
 from geowatch_core.path import Path
 
-__all__ = ["Columns", "Given", "Predicate", "Screen"]
+__all__ = ["Given", "Predicate", "Screen"]
 
 Predicate = Callable[[Any], bool]
 Given = Filter | Predicate | Sequence[Filter | Predicate] | None
-Columns = Mapping[Path, Sequence[Any]]
 
 
 class Screen:
@@ -42,7 +42,10 @@ class Screen:
         filters = [one for one in each if isinstance(one, Filter)]
         self._filter = All(tuple(filters)) if filters else None
         self._predicates = [one for one in each if not isinstance(one, Filter)]
-        self._metadata = metadata
+        self._metadata = {
+            name: (Path(("metadata", name)), [allowed] if isinstance(allowed, str) else allowed)
+            for name, allowed in metadata.items()
+        }
         self._deduplicate = deduplicate
         self._window = window
 
@@ -50,6 +53,7 @@ class Screen:
     def paths(self) -> tuple[Path, ...]:
         """What it needs to see of a message."""
         paths = dict.fromkeys(() if self._filter is None else self._filter.paths)
+        paths |= dict.fromkeys(path for path, _ in self._metadata.values())
         if self._deduplicate is not None and self._deduplicate.key is not None:
             paths[self._deduplicate.key] = None
         return tuple(paths)
@@ -58,8 +62,11 @@ class Screen:
         """The messages that go on; the others are counted or noted in `batch`."""
         if self._filter is not None:
             run, columns = _kept(batch, self._filter.mask(columns), run, columns)
-        if self._metadata:
-            mask = [_has_metadata(message, self._metadata) for message in run]
+        for name, (path, allowed) in self._metadata.items():
+            mask = [
+                _metadata(message, name, member) in allowed
+                for message, member in zip(run, columns[path], strict=True)
+            ]
             run, columns = _kept(batch, mask, run, columns)
         for predicate in self._predicates:
             run, columns = _asked(batch, predicate, run, columns)
@@ -100,7 +107,7 @@ def _asked(
             mask.append(bool(predicate(message.value)))
         except Exception as error:
             asked.append(False)
-            batch.failures.append(_failure(message, error))
+            batch.failures.append(raised("filter", FilterError, message, error))
         else:
             asked.append(True)
     if not all(asked):
@@ -109,24 +116,7 @@ def _asked(
     return _kept(batch, mask, run, columns)
 
 
-def _failure(message: Message, error: Exception) -> Failure:
-    if isinstance(error, DecodeError):
-        return Failure(message, error, 1, "decode")
-    failed = FilterError(
-        f"A filter function raised {type(error).__name__}: {error}",
-        fix="Mend it, or have a dead letter take such messages.",
-    )
-    failed.__cause__ = error
-    return Failure(message, failed, 1, "filter")
-
-
-def _has_metadata(message: Message, wanted: Mapping[str, Sequence[Any]]) -> bool:
-    """Whether each name's value is allowed: its header, or else its ``metadata`` member."""
-    for name, allowed in wanted.items():
-        header = message.header(name)
-        if header is not None:
-            if header.decode("utf-8", "replace") not in allowed:
-                return False
-        elif Path(("metadata", name)).find(message.peek()) not in allowed:
-            return False
-    return True
+def _metadata(message: Message, name: str, member: Any) -> Any:
+    """A message's header of that name, or else what its ``metadata`` member has."""
+    header = message.header(name)
+    return member if header is None else header.decode("utf-8", "replace")

@@ -34,4 +34,5 @@ def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            # None: whoever handles it is not Python code, and cannot be put back from here.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

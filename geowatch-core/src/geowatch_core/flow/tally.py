@@ -9,6 +9,7 @@ import pluggy
 
 from geowatch_core import hookspec
 from geowatch_core.flow.batch import Batch, Parcel
+from geowatch_core.flow.destination import Destination
 from geowatch_core.flow.report import Report
 from geowatch_core.message import Message
 
@@ -39,12 +40,14 @@ class Tally:
     def started(self) -> None:
         """A run begins."""
         self.report = Report()
+        for destination in self._destinations:
+            destination.retries = 0
         self._hook.geowatch_started(broker=self._broker)
 
     def stopped(self, seconds: float) -> None:
         """A run has ended."""
         self.report.seconds = seconds
-        self.report.retries = sum(d.retries for d in self._broker.destinations)
+        self._count_retries()
         self._hook.geowatch_stopped(broker=self._broker, report=self.report)
 
     def consumed(self, batch: Batch) -> None:
@@ -68,8 +71,11 @@ class Tally:
         report.created += batch.created
         report.filtered += batch.filtered
         report.deduplicated += batch.deduplicated
-        report.dead_lettered += len(failed)
+        # process may have returned one message twice: each time counts, as it did when created
+        early = failed.difference(map(id, batch.kept))
+        report.dead_lettered += len(batch.kept) - len(delivered) + len(early)
         report.delivered += len(delivered)
+        self._count_retries()
         for parcel in batch.parcels:
             self._answered(parcel, batch)
         if batch.source is not None and batch.consumed:
@@ -81,14 +87,29 @@ class Tally:
     def given_back(self, batch: Batch) -> None:
         """A batch goes back to its source, unsettled."""
         self.report.given_back += len(batch.consumed)
+        for parcel in batch.parcels:
+            self._failed(parcel, batch)
+
+    @property
+    def _destinations(self) -> list[Destination]:
+        dead = self._broker.dead_letter
+        return [*self._broker.destinations, *([] if dead is None else [dead])]
+
+    def _count_retries(self) -> None:
+        self.report.retries = sum(destination.retries for destination in self._destinations)
 
     def _answered(self, parcel: Parcel, batch: Batch) -> None:
         name, counts = parcel.destination.name, self.report.destinations
-        here = {id(f.message): f for f in batch.failures if f.where == name}
+        here = self._failed(parcel, batch)
         confirmed = [m for m in parcel.owners if id(m) not in here] if here else parcel.owners
         counts[name] = counts.get(name, 0) + len(confirmed)
         if confirmed:
             self._hook.geowatch_delivered(broker=self._broker, destination=name, messages=confirmed)
+
+    def _failed(self, parcel: Parcel, batch: Batch) -> set[int]:
+        """Tell of what a destination did not take; the ids of these messages."""
+        name = parcel.destination.name
+        here = {id(f.message): f for f in batch.failures if f.where == name}
         if here:
             self._hook.geowatch_failed(
                 broker=self._broker,
@@ -96,3 +117,4 @@ class Tally:
                 messages=[f.message for f in here.values()],
                 outcomes=[f.error for f in here.values()],
             )
+        return set(here)

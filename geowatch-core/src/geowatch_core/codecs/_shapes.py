@@ -1,0 +1,200 @@
+"""GeoJSON objects as types that msgspec checks in C.
+
+They accept less than RFC 7946 allows and nothing that it forbids: what they accept is good, and
+what they do not is for ``_rfc7946`` to judge. So they leave out what is rare: bounding boxes,
+positions of more than three numbers, collections inside collections.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Annotated, Any, Final, Literal
+
+import attrs
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from geowatch_core.codecs._projection import Rows, Tree, decoder, field, struct
+from geowatch_core.codecs._rfc7946 import FORBIDDEN
+from geowatch_core.path import MISSING
+
+WHOLE: Final = frozenset(
+    (*((member,) for member in ("type", "id", "bbox", *FORBIDDEN["Feature"])),)
+    + (*(("geometry", member) for member in ("type", "bbox", "coordinates", "geometries")),)
+)
+"""Where structs have fields of their own kind, so that a path does not lead inside."""
+
+_NEVER: Final = Annotated[int, Meta(ge=1, le=0)]
+"""The type of a member that may not be there: it has no values."""
+
+_ANY_OBJECT: Final = msgspec.defstruct("AnyObject", [], gc=False)
+_geometry_of: Final = attrgetter(field("geometry"))
+_type_of: Final = attrgetter(field("type"))
+_coordinates_of: Final = attrgetter(field("coordinates"))
+
+
+@attrs.frozen
+class Shapes:
+    """The types, with or without bounds of longitude and latitude.
+
+    Attributes:
+        objects: by GeoJSON type.
+        geometry: any geometry, or null.
+        geometries: a struct with a list of these.
+        coordinates: by geometry type, a struct with a list of coordinates.
+    """
+
+    objects: Mapping[str, Any]
+    geometry: Any
+    geometries: Any
+    coordinates: Mapping[str, Any]
+
+
+@functools.cache
+def shapes(*, bounded: bool) -> Shapes:
+    """The shapes; of positions on the globe only, if `bounded`."""
+    position = _position(180, 90) if bounded else _position(float("inf"), float("inf"))
+    line = Annotated[list[position], Meta(min_length=2)]  # type: ignore[valid-type]
+    rings = list[Annotated[list[position], Meta(min_length=4)]]  # type: ignore[valid-type]
+    kinds: dict[str, tuple[Any, Any]] = {
+        "Point": (position, None),
+        "MultiPoint": (list[position], None),  # type: ignore[valid-type]
+        "LineString": (line, None),
+        "MultiLineString": (list[line], None),
+        "Polygon": (rings, _require_closed),
+        "MultiPolygon": (list[rings], lambda polygons: _all(_require_closed, polygons)),
+    }
+    objects = {kind: _geometry(kind, *rule) for kind, rule in kinds.items()}
+    simple = functools.reduce(lambda a, b: a | b, objects.values())
+    objects["GeometryCollection"] = _object("GeometryCollection", [("geometries", list[simple])])
+    geometry = simple | objects["GeometryCollection"] | None
+    name = str | int | float
+    objects["Feature"] = _object(
+        "Feature",
+        [("geometry", geometry), ("properties", _ANY_OBJECT | None), ("id", name, MISSING)],
+    )
+    objects["FeatureCollection"] = _object(
+        "FeatureCollection", [("features", list[objects["Feature"]])]
+    )
+    return Shapes(
+        objects,
+        geometry,
+        msgspec.defstruct("Geometries", [("geometries", list[geometry])], gc=False),
+        {kind: _batch(*rule) for kind, rule in kinds.items()},
+    )
+
+
+def _position(longitude: float, latitude: float) -> Any:
+    return msgspec.defstruct(
+        "Position",
+        [
+            ("longitude", Annotated[float, Meta(ge=-longitude, le=longitude)]),
+            ("latitude", Annotated[float, Meta(ge=-latitude, le=latitude)]),
+            ("altitude", float | UnsetType, UNSET),
+        ],
+        array_like=True,
+        forbid_unknown_fields=True,
+        gc=False,
+    )
+
+
+def _object(kind: str, fields: Sequence[Any], namespace: dict[str, Any] | None = None) -> Any:
+    return msgspec.defstruct(
+        kind,
+        [*fields, *((member, _NEVER, MISSING) for member in ("bbox", *FORBIDDEN[kind]))],
+        tag=kind,
+        tag_field="type",
+        kw_only=True,
+        gc=False,
+        namespace=namespace,
+    )
+
+
+def _geometry(kind: str, coordinates: Any, rule: Any) -> Any:
+    return _object(kind, [("coordinates", coordinates)], _checked(rule) if rule else None)
+
+
+def _batch(coordinates: Any, rule: Any) -> Any:
+    return msgspec.defstruct(
+        "Coordinates",
+        [("coordinates", list[coordinates])],
+        gc=False,
+        namespace=_checked(lambda many: _all(rule, many)) if rule else None,
+    )
+
+
+def _checked(rule: Any) -> dict[str, Any]:
+    """What msgspec calls once a struct is filled; a ValueError refuses it."""
+    return {"__post_init__": lambda self: rule(self.coordinates)}
+
+
+def _all(rule: Any, many: Iterable[Any]) -> None:
+    for each in many:
+        rule(each)
+
+
+def _require_closed(rings: Iterable[Sequence[Any]]) -> None:
+    for ring in rings:
+        if ring[0] != ring[-1]:
+            raise ValueError("a ring is not closed")
+
+
+def rows(known: Shapes, wanted: Tree) -> Rows:
+    """Decodes a run of Features into structs with what is `wanted`, and checks them."""
+    inside = wanted.get("properties", {})
+    properties = struct("Properties", inside) if inside is not None else dict[str, Any]
+    where, check = _geometry_column(known, wanted)
+    typed = [
+        ("type", Literal["Feature"]),
+        ("properties", properties | None),
+        ("geometry", where),
+        ("id", str | int | float, MISSING),
+        *((member, _NEVER, MISSING) for member in ("bbox", *FORBIDDEN["Feature"])),
+    ]
+    taken = {member for member, *_ in typed}
+    others = {member: inside for member, inside in wanted.items() if member not in taken}
+    decode = decoder(struct("Feature", others, typed))
+    if check is None:
+        return decode
+
+    def checked(run: Sequence[bytes]) -> list[Any]:
+        features = decode(run)
+        check(list(map(_geometry_of, features)))
+        return features
+
+    return checked
+
+
+def _geometry_column(known: Shapes, wanted: Tree) -> tuple[Any, Any]:
+    """The type of a Feature's geometry, and what checks those of a run if the type does not."""
+    if "geometry" not in wanted:
+        return known.geometry, None
+    inside = wanted["geometry"]
+    if inside is None:
+        return Any, lambda found: msgspec.convert({"geometries": found}, known.geometries)
+    forbidden = ("bbox", *FORBIDDEN["Point"])
+    typed = [
+        ("type", str),
+        ("coordinates", Any, MISSING),
+        ("geometries", Any, MISSING),
+        *((member, _NEVER, MISSING) for member in forbidden),
+    ]
+    taken = {member for member, *_ in typed}
+    others = {member: deeper for member, deeper in inside.items() if member not in taken}
+    kind = struct("Geometry", others, typed)
+    return kind | None, functools.partial(_check_coordinates, known)
+
+
+def _check_coordinates(known: Shapes, geometries: Sequence[Any]) -> None:
+    """Check geometries whose coordinates are decoded to lists: all of one type at once."""
+    by_type: dict[str, list[Any]] = {}
+    for geometry in geometries:
+        if geometry is not None:
+            by_type.setdefault(_type_of(geometry), []).append(_coordinates_of(geometry))
+    for kind, coordinates in by_type.items():
+        # KeyError would be a mistake here, but a collection or an unknown type is none of ours.
+        if kind not in known.coordinates:
+            raise ValueError(kind)
+        msgspec.convert({"coordinates": coordinates}, known.coordinates[kind])

@@ -1,0 +1,202 @@
+"""Reads a whole configuration, and finds every mistake in it at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from geowatch_core.config.collector import Collector, at
+from geowatch_core.config.document import Config, load
+from geowatch_core.config.environment import Environment
+from geowatch_core.config.options import (
+    BROKER_KEYS,
+    DESTINATIONS,
+    SHARED_KEYS,
+    SOURCES,
+    BrokerOptions,
+)
+from geowatch_core.config.plan import Plan
+from geowatch_core.config.role import RoleReader
+from geowatch_core.errors import Mistake, OptionsError
+from geowatch_core.filter import parse
+from geowatch_core.flow.deduplicate import Deduplicate
+from geowatch_core.flow.retry import Retry
+from geowatch_core.options import read
+
+__all__ = ["Findings", "find"]
+
+_EXAMPLE = '[[brokers]] in TOML, or {"brokers": [{...}]} in JSON'
+_TOP = ("brokers", "defaults")
+
+
+@attrs.frozen
+class Findings:
+    """What a configuration asks for, and what is wrong with it.
+
+    Attributes:
+        plans: the brokers that can be made; all of them if there is no mistake.
+        mistakes: everything that is wrong.
+    """
+
+    plans: list[Plan]
+    mistakes: list[Mistake]
+
+
+def find(config: Config, *, whole: bool = True) -> Findings:
+    """Everything in a configuration. Imports the backends it names, and connects to nothing.
+
+    Args:
+        config: a mapping, or the path of a file.
+        whole: whether a broker must have both a source and a destination.
+    """
+    try:
+        values = load(config)
+    except OptionsError as error:
+        return Findings([], list(error.mistakes))
+    environment = Environment(os.environ)
+    collector = Collector()
+    plans = _Reader(environment.replaced(values), collector, whole=whole).plans()
+    found = [*environment.mistakes, *environment.discreet(collector.mistakes)]
+    return Findings(plans, list(dict.fromkeys(found)))
+
+
+@attrs.frozen
+class _Table:
+    """One broker with its defaults: what each key is, and where that was written."""
+
+    place: str
+    values: Mapping[str, Any]
+    homes: Mapping[str, str]
+
+    def home(self, key: str) -> str:
+        """Where the value of a key was written, or would be."""
+        return self.homes.get(key, at(self.place, key))
+
+
+class _Reader:
+    def __init__(self, values: Mapping[str, Any], collector: Collector, *, whole: bool) -> None:
+        self._values = values
+        self._collector = collector
+        self._whole = whole
+        found = values.get("defaults", {})
+        self._defaults = collector.table(found, "defaults", "[defaults]") or {}
+        self._roles = RoleReader(self._defaults, collector)
+        self._names: dict[str, str] = {}
+
+    def plans(self) -> list[Plan]:
+        """The brokers that can be made."""
+        known = (*SHARED_KEYS, "roles", "backends")
+        what = "is not a key that brokers share"
+        self._collector.unknown(self._defaults, known, "defaults", what)
+        found = [self._plan(table, number) for number, table in enumerate(self._tables(), 1)]
+        self._roles.finish()
+        return [plan for plan in found if plan is not None]
+
+    def _tables(self) -> list[_Table]:
+        return [self._with_defaults(place, table) for place, table in self._written()]
+
+    def _written(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """The tables of brokers, with their places."""
+        alone = {key: value for key, value in self._values.items() if key not in _TOP}
+        if "brokers" in self._values:
+            what = "is not a key beside brokers; what they share belongs to defaults"
+            self._collector.unknown(alone, _TOP, "", what)
+            if not self._values["brokers"]:
+                self._collector.add("brokers", "is empty", f"Write {_EXAMPLE}.")
+            return self._collector.tables(self._values["brokers"], "brokers", _EXAMPLE)
+        if not alone.keys() & set(BROKER_KEYS):
+            self._collector.unknown(alone, (*_TOP, *BROKER_KEYS), "", "is not a key here")
+            self._collector.add("brokers", "is required", f"Write {_EXAMPLE}.")
+            return []
+        return [("", alone)]
+
+    def _with_defaults(self, place: str, table: Mapping[str, Any]) -> _Table:
+        shared = {key: value for key, value in self._defaults.items() if key in SHARED_KEYS}
+        homes = {key: at("defaults", key) for key in shared}
+        homes |= {key: at(place, str(key)) for key in table}
+        return _Table(place, shared | dict(table), homes)
+
+    def _plan(self, table: _Table, number: int) -> Plan | None:
+        before = len(self._collector.mistakes)
+        options = self._options(table)
+        plan = self._parts(table, options or BrokerOptions(), number)
+        self._check_name(table, plan.name)
+        if self._whole:
+            self._check_ends(table)
+        # Only of destinations that are known can be said that all of them forget.
+        if len(self._collector.mistakes) == before:
+            self._check_keeping(plan, table)
+        return plan if options is not None else None
+
+    def _options(self, table: _Table) -> BrokerOptions | None:
+        local = Collector()
+        options = local.attempt(table.place, read, BrokerOptions, table.values, table.place)
+        self._collector.moved(table.place, table.homes, local.mistakes)
+        return options
+
+    def _parts(self, table: _Table, options: BrokerOptions, number: int) -> Plan:
+        roles, values, home = self._roles, table.values, table.home
+        dead = values.get("dead_letter")
+        given = values.get("filter")
+        where = home("filter")
+        return Plan(
+            name=options.name or f"broker-{number}",
+            options=options,
+            consumers=roles.entries(values.get("consumers", ()), "consumer", home("consumers")),
+            producers=roles.entries(values.get("producers", ()), "producer", home("producers")),
+            duplex=roles.duplex(values.get("duplex", ()), home("duplex")),
+            stores_in=roles.readable(values.get("stores_in", ()), home("stores_in")),
+            stores_out=roles.entries(values.get("stores_out", ()), "store", home("stores_out")),
+            dead_letter=None if dead is None else roles.dead_letter(dead, home("dead_letter")),
+            filter=None
+            if given is None
+            else self._collector.attempt(where, lambda: parse(given, place=where)),
+            retry=self._retry(values.get("retry"), home("retry")),
+            deduplicate=self._deduplicate(options.deduplicate, values, home("deduplicate")),
+        )
+
+    def _retry(self, value: Any, place: str) -> Retry:
+        if not isinstance(value, Mapping):  # what it is instead was reported with the options
+            return Retry()
+        return self._collector.attempt(place, read, Retry, value, place) or Retry()
+
+    def _deduplicate(
+        self, wanted: Any, values: Mapping[str, Any], place: str
+    ) -> Deduplicate | None:
+        value = values.get("deduplicate")
+        if isinstance(value, Mapping):
+            return self._collector.attempt(place, read, Deduplicate, value, place)
+        return Deduplicate() if wanted is True else None
+
+    def _check_name(self, table: _Table, name: str) -> None:
+        first = self._names.setdefault(name, table.place)
+        if first != table.place:
+            what = f"is the name of {first}, too"
+            self._collector.add(table.home("name"), what, "Give each broker a name of its own.")
+
+    def _check_ends(self, table: _Table) -> None:
+        if not any(table.values.get(key) for key in SOURCES):
+            fix = "Add consumers, duplex nodes or stores_in."
+            self._collector.add(table.place, "the broker has no source", fix)
+        if not any(table.values.get(key) for key in DESTINATIONS) or _only_hears_itself(table):
+            fix = "Add producers or stores_out; a duplex node never gets what came from itself."
+            self._collector.add(table.place, "the broker has no destination", fix)
+
+    def _check_keeping(self, plan: Plan, table: _Table) -> None:
+        ends = plan.destinations
+        keeping = any(end.spec.capabilities.durable for end in ends)
+        if ends and not keeping and not plan.options.best_effort:
+            names = " and ".join(end.name for end in ends)
+            fix = "Add a destination that keeps it, or accept the loss with best_effort = true."
+            what = f"every destination may forget what it confirmed: {names}"
+            self._collector.add(table.home("best_effort"), what, fix)
+
+
+def _only_hears_itself(table: _Table) -> bool:
+    """Whether the one source and the one destination are the same duplex node."""
+    nodes = table.values.get("duplex")
+    used = {key for key in (*SOURCES, *DESTINATIONS) if table.values.get(key)}
+    return isinstance(nodes, list) and len(nodes) == 1 and used == {"duplex"}

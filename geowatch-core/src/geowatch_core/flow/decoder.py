@@ -1,0 +1,58 @@
+"""The decode stage: checks a run of messages, and finds what the filters need of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import compress
+from typing import Any
+
+from geowatch_core.codec import Codec, Reader
+from geowatch_core.errors import DecodeError
+from geowatch_core.flow.batch import Batch
+from geowatch_core.flow.failure import Failure
+from geowatch_core.message import Message
+from geowatch_core.path import Path
+
+__all__ = ["Columns", "Decoder"]
+
+Columns = Mapping[Path, Sequence[Any]]
+
+
+class Decoder:
+    """Decodes no more of a message than the values at `paths`, and still checks all of it."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+        self._readers: dict[Codec, Reader] = {}
+
+    def decode(self, batch: Batch, run: Sequence[Message]) -> tuple[list[Message], Columns]:
+        """The messages that are what their codec promises, and their values at the paths."""
+        if batch.source is None:
+            return self._by_hand(batch, run)
+        codec = batch.source.consumer.codec
+        if codec not in self._readers:
+            self._readers[codec] = codec.reader(self._paths)
+        reading = self._readers[codec]([message.data for message in run])
+        columns = dict(zip(self._paths, reading.columns, strict=True))
+        if not reading.errors:
+            return list(run), columns
+        for index, error in reading.errors.items():
+            batch.failures.append(Failure(run[index], error, 1, "decode"))
+        good = [index not in reading.errors for index in range(len(run))]
+        kept = {path: list(compress(column, good)) for path, column in columns.items()}
+        return list(compress(run, good)), kept
+
+    def _by_hand(self, batch: Batch, run: Sequence[Message]) -> tuple[list[Message], Columns]:
+        """Messages that were pushed in: most carry a value, some were consumed elsewhere."""
+        good: list[Message] = []
+        columns: dict[Path, list[Any]] = {path: [] for path in self._paths}
+        for message in run:
+            try:
+                value = message.value if message.touched else message.peek()
+            except DecodeError as error:
+                batch.failures.append(Failure(message, error, 1, "decode"))
+                continue
+            good.append(message)
+            for path, column in columns.items():
+                column.append(path.find(value))
+        return good, columns

@@ -1,0 +1,36 @@
+"""Which destinations a source's messages reach, and whether they would be kept there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from geowatch_core.errors import ConfigurationError
+from geowatch_core.producer import Producer
+from geowatch_core.role import Role
+from geowatch_core.store import Store
+
+__all__ = ["refuse_forgetful", "unique_names"]
+
+
+def refuse_forgetful(name: str, sinks: Sequence[Producer | Store]) -> None:
+    """See to it that of the destinations of one message at least one keeps it.
+
+    Raises:
+        ConfigurationError: every one of them may forget.
+    """
+    if sinks and not any(sink.capabilities.durable for sink in sinks):
+        raise ConfigurationError(
+            f"Every destination of {name} may forget what it confirmed",
+            got=[sink.name for sink in sinks],
+            fix="Add one that keeps it, or say best_effort=True.",
+        )
+
+
+def unique_names(roles: Sequence[Role]) -> list[str]:
+    """Their names, each further one of a kind with its number: reports count by name."""
+    seen: dict[str, int] = {}
+    unique = []
+    for name in (role.name for role in roles):
+        seen[name] = seen.get(name, 0) + 1
+        unique.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return unique
