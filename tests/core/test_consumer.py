@@ -141,7 +141,7 @@ def test_a_role_opens_once_and_closes_for_good() -> None:
     consumer.close()
     consumer.close()
     assert consumer.closes == 1
-    with pytest.raises(ClosedError, match="given was closed.*Make a new one"):
+    with pytest.raises(ClosedError, match=r"given was closed.*Make a new one"):
         consumer.open()
 
 

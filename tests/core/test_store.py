@@ -147,9 +147,11 @@ def test_a_store_that_cannot_read_back_says_so() -> None:
     class Deaf(Store):
         def _write(self, messages: object) -> None: ...
 
-    with Deaf(name="deaf", codec=TEXT) as store:
-        with pytest.raises(PermanentError, match="deaf cannot read back"):
-            store.read()
+    with (
+        Deaf(name="deaf", codec=TEXT) as store,
+        pytest.raises(PermanentError, match="deaf cannot read back"),
+    ):
+        store.read()
 
 
 @pytest.mark.parametrize("call", ["write", "write_encoded", "deliver", "deliver_encoded"])

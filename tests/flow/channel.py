@@ -67,6 +67,7 @@ class Given(Consumer):
 
     @property
     def exhausted(self) -> bool:
+        """Whether it ends, and nothing waits."""
         return self._ends and not self.ready
 
     def _consume(self, count: int, timeout: float) -> list[Message]:

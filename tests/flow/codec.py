@@ -19,12 +19,14 @@ class Tight(Codec):
     separators: tuple[str, str] = (",", ":")
 
     def encode(self, value: Any) -> bytes:
+        """JSON of `value`."""
         try:
             return json.dumps(value, separators=self.separators, allow_nan=False).encode()
         except (TypeError, ValueError) as error:
             raise EncodeError("Not JSON", got=value, fix="Deliver plain values.") from error
 
     def decode(self, data: bytes) -> Any:
+        """The value of some JSON."""
         try:
             return json.loads(data)
         except ValueError as error:

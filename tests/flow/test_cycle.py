@@ -64,9 +64,7 @@ def test_long_timeout_is_waited_in_slices():
 
 def test_sleep_period_passes_between_cycles():
     """The source rests for sleep_period between two cycles."""
-    broker = Broker(
-        consumers=[Given(numbers(3))], producers=[Kept()], count=1, sleep_period=0.2
-    )
+    broker = Broker(consumers=[Given(numbers(3))], producers=[Kept()], count=1, sleep_period=0.2)
     started = time.monotonic()
     broker.run(max_cycle=3)
     assert 0.4 <= time.monotonic() - started < 1.5

@@ -21,20 +21,21 @@ class Noting(Broker):
         self.threads.add(threading.get_ident())
 
     def before_cycle(self):
+        """Note it."""
         self._note("before")
 
     def process(self, messages):
+        """Note it."""
         self._note("process", messages)
 
     def after_cycle(self, messages):
+        """Note it."""
         self._note("after", messages)
 
 
 def test_cycles_do_not_interleave_where_their_methods_are_overridden():
     """Each cycle ends with after_cycle before the next begins with before_cycle."""
-    broker = Noting(
-        consumers=[Given(numbers(20)), Given(numbers(20))], producers=[Kept()], count=3
-    )
+    broker = Noting(consumers=[Given(numbers(20)), Given(numbers(20))], producers=[Kept()], count=3)
     broker.run()
     names = [name for name, _ in broker.calls]
     assert names == ["before", "process", "after"] * (len(names) // 3)
@@ -83,9 +84,7 @@ def test_raising_cycle_method_stops_the_broker(method):
         raise ZeroDivisionError("mine")
 
     source = Given(numbers(10))
-    broker = type("Own", (Broker,), {method: fail})(
-        consumers=[source], producers=[Kept()], count=2
-    )
+    broker = type("Own", (Broker,), {method: fail})(consumers=[source], producers=[Kept()], count=2)
     with pytest.raises(ZeroDivisionError, match="mine"):
         broker.run()
     assert broker.report.conserved

@@ -7,7 +7,8 @@ import pytest
 
 from geowatch_core import Broker
 from geowatch_core.errors import BrokerStoppedError
-from geowatch_core.memory.options import MemoryProducerOptions
+from geowatch_core.memory.consumer import MemoryConsumer
+from geowatch_core.memory.options import MemoryConsumerOptions, MemoryProducerOptions
 from geowatch_core.memory.producer import MemoryProducer
 from geowatch_core.message import Message
 from geowatch_core.outcome import CONFIRMED
@@ -124,11 +125,8 @@ def test_dead_letter_that_fails_stops_the_broker_with_nothing_acked():
 
 def test_dead_letter_may_be_a_topic_of_a_real_backend():
     """A topic in memory serves as a dead letter and can be consumed again."""
-    from geowatch_core.memory import _driver
-
     dead = MemoryProducer(MemoryProducerOptions(topic="dead"), name="dead", codec=JSON)
-    Broker(
-        consumers=[Given([b"nonsense"])], producers=[Kept()], dead_letter=dead
-    ).run()
-    (message,) = _driver.topic("dead").take(lambda: 10, 0, None)
+    Broker(consumers=[Given([b"nonsense"])], producers=[Kept()], dead_letter=dead).run()
+    with MemoryConsumer(MemoryConsumerOptions(topic="dead"), name="dead", codec=JSON) as after:
+        (message,) = after.consume()
     assert json.loads(message.data)["data"] == "nonsense"

@@ -5,8 +5,8 @@ import pytest
 from geowatch_core import Broker
 from geowatch_core.errors import BrokerStoppedError
 from geowatch_core.flow.deduplicate import Deduplicate, MemoryWindow
-from tests.flow.channel import NEVER, Given, Kept, data
 from geowatch_core.outcome import CONFIRMED
+from tests.flow.channel import NEVER, Given, Kept, data
 
 
 def delivered(items, deduplicate, **options):

@@ -83,9 +83,7 @@ LAYERED = [
 
 def layered():
     """Messages with a layer in a header, in ``metadata``, in both, in neither."""
-    return [
-        Message(data(message.data)[0], headers=message.headers) for message in LAYERED
-    ]
+    return [Message(data(message.data)[0], headers=message.headers) for message in LAYERED]
 
 
 def test_metadata_of_header_or_member_lets_through():
@@ -109,9 +107,7 @@ def test_metadata_does_not_touch():
     """Looking at metadata leaves the bytes of a message as they came."""
     item = b'{ "metadata" : { "layer" : "roads" } }'
     sink = Kept()
-    Broker(
-        consumers=[Given([item])], producers=[sink], filter_metadata={"layer": ["roads"]}
-    ).run()
+    Broker(consumers=[Given([item])], producers=[sink], filter_metadata={"layer": ["roads"]}).run()
     assert sink.got == [item]
 
 

@@ -24,26 +24,36 @@ class Observer:
 
     @hookimpl
     def geowatch_started(self, broker):
+        """Note it."""
         self._note("started", broker.name)
 
     @hookimpl
     def geowatch_consumed(self, source, messages):
+        """Note it."""
         self._note("consumed", source, len(messages))
 
     @hookimpl
     def geowatch_delivered(self, destination, messages):
+        """Note it."""
         self._note("delivered", destination, len(messages))
 
     @hookimpl
     def geowatch_failed(self, destination, messages, outcomes):
-        self._note("failed", destination, [(m.data, type(o)) for m, o in zip(messages, outcomes)])
+        """Note it."""
+        self._note(
+            "failed",
+            destination,
+            [(m.data, type(o)) for m, o in zip(messages, outcomes, strict=True)],
+        )
 
     @hookimpl
     def geowatch_settled(self, source, messages):
+        """Note it."""
         self._note("settled", source, len(messages))
 
     @hookimpl
     def geowatch_stopped(self, report):
+        """Note it."""
         self._note("stopped", report.delivered)
 
 

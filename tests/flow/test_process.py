@@ -164,7 +164,7 @@ def test_raising_process_stops_the_broker_with_nothing_acked():
 
     source = Given(data(1, 2))
     broker = Raising(consumers=[source], producers=[Kept()], dead_letter=Kept(name="letters"))
-    with pytest.raises(TransformError, match="process raised ZeroDivisionError: mine") as raised:
+    with pytest.raises(TransformError, match=r"process raised ZeroDivisionError.*mine") as raised:
         broker.run()
     assert isinstance(raised.value.__cause__, ZeroDivisionError)
     assert (source.acked, source.nacked) == ([], [0, 1])

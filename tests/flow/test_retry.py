@@ -14,9 +14,7 @@ from tests.flow.channel import AT_ONCE, LATER, NEVER, Given, Kept, data
 def test_only_the_failed_half_is_delivered_again():
     """Of a batch that half-failed, the failed half alone is brought again."""
     sink = Kept(lambda item, tries: LATER if int(item) % 2 and not tries else CONFIRMED)
-    report = Broker(
-        consumers=[Given(data(0, 1, 2, 3))], producers=[sink], retry=AT_ONCE
-    ).run()
+    report = Broker(consumers=[Given(data(0, 1, 2, 3))], producers=[sink], retry=AT_ONCE).run()
     assert sink.calls == [data(0, 1, 2, 3), data(1, 3)]
     assert (report.delivered, report.retries) == (4, 2)
 
@@ -57,7 +55,7 @@ def test_exhausted_retries_stop_the_broker():
     """When the attempts are used up and nobody takes it, the broker stops with nothing acked."""
     source, sink = Given(data(1, 2)), Kept(lambda _data, _tries: LATER)
     broker = Broker(consumers=[source], producers=[sink], retry=AT_ONCE)
-    with pytest.raises(BrokerStoppedError, match="2 message.*Busy"):
+    with pytest.raises(BrokerStoppedError, match=r"2 message.*Busy"):
         broker.run()
     assert len(sink.calls) == AT_ONCE.attempts
     assert (source.acked, sorted(source.nacked)) == ([], [0, 1])

@@ -99,7 +99,7 @@ def test_same_names_are_told_apart_in_the_report():
 
 def test_only_forgetful_destinations_are_refused():
     """A broker none of whose destinations keeps what it confirmed is refused by name."""
-    with pytest.raises(ConfigurationError, match="cache.*best_effort=True"):
+    with pytest.raises(ConfigurationError, match=r"cache.*best_effort=True"):
         Broker(producers=[Forgetful(name="cache")])
 
 
@@ -133,5 +133,3 @@ def test_option_that_could_never_consume_is_refused(wrong):
     """No room for a single message is a mistake, not a broker that waits for ever."""
     with pytest.raises(ConfigurationError, match=f"{next(iter(wrong))}.*at least 1"):
         Broker(**wrong)
-
-

@@ -146,6 +146,19 @@ def test_stop_ends_the_wait_of_a_retry_at_the_drain_deadline():
     assert (source.nacked, broker.report.given_back) == ([0], 1)
 
 
+def test_stop_whose_wake_up_was_lost_is_noticed_soon():
+    """A signal handler that runs just before the worker begins to wait cannot wake it."""
+    gate = threading.Event()
+    sink = Kept(gate=gate)
+    broker = Broker(consumers=[Given(numbers(50))], producers=[sink], drain_timeout=0.1)
+    thread, out = started(broker)
+    sink.reached.wait(5)
+    broker._flow._stopping = True
+    thread.join(5)
+    gate.set()
+    assert out == [broker.report]
+
+
 def test_stop_before_run_has_begun_is_no_error():
     """There is nothing to stop, and nothing happens."""
     broker = Broker(consumers=[Given(data(1))], producers=[Kept()])
@@ -154,7 +167,7 @@ def test_stop_before_run_has_begun_is_no_error():
 
 
 def test_stop_from_own_code_ends_the_run_after_this_cycle():
-    """process may stop the broker; what it returned is delivered and acked."""
+    """Own code may stop the broker; what it returned is delivered and acked."""
 
     class Once(Broker):
         def process(self, messages):
@@ -218,7 +231,7 @@ def test_source_that_hangs_does_not_keep_the_run_from_ending():
             return []
 
     source = Hanging(ends=False)
-    broker = Broker(consumers=[source], producers=[Kept()])
+    broker = Broker(consumers=[source], producers=[Kept()], drain_timeout=0.1)
     thread, out = started(broker)
     while not source.asked:
         time.sleep(0.001)

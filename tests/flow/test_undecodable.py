@@ -41,7 +41,7 @@ def test_undecodable_stops_the_broker_without_dead_letter():
 
 
 def test_batches_before_the_undecodable_one_stay_acked():
-    """What was delivered in earlier batches is settled; only from the bad batch on it comes again."""
+    """Earlier batches stay settled; only from the bad batch on messages come again."""
     source = Given([*data(1, 2, 3, 4), b"bad", *data(6)])
     with pytest.raises(BrokerStoppedError):
         Broker(consumers=[source], producers=[Kept()], count=2, in_flight=1).run()

@@ -4,6 +4,7 @@ from geowatch_core.backend import API_VERSION, Backend, RoleSpec
 from geowatch_core.broker import Broker
 from geowatch_core.capabilities import Capabilities, Order, Settlement
 from geowatch_core.codec import Codec, Reader, Reading
+from geowatch_core.config import provision_broker, provision_brokers
 from geowatch_core.consumer import Consumer
 from geowatch_core.duplex import Duplex
 from geowatch_core.errors import (
@@ -105,6 +106,8 @@ __all__ = [
     "hookimpl",
     "option",
     "provision",
+    "provision_broker",
+    "provision_brokers",
     "provision_consumer",
     "provision_duplex",
     "provision_producer",

@@ -68,11 +68,16 @@ class Backend:
     """
 
     name: str
-    api_version: int
+    api_version: int = attrs.field()
     summary: str
     consumer: RoleSpec | None = None
     producer: RoleSpec | None = None
     store: RoleSpec | None = None
+
+    @api_version.validator
+    def _must_be_a_number(self, _: object, value: object) -> None:
+        if not isinstance(value, int):
+            raise TypeError(f"api_version must be a number, not {value!a}")
 
     @property
     def roles(self) -> dict[RoleName, RoleSpec]:

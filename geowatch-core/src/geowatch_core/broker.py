@@ -6,34 +6,31 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain, compress
+from contextlib import ExitStack
+from itertools import chain
 from typing import Any, Self
 
-from geowatch_core.codec import Codec, Reader
 from geowatch_core.consumer import Consumer
 from geowatch_core.duplex import Duplex
-from geowatch_core.errors import (
-    BrokerStoppedError,
-    ConfigurationError,
-    DecodeError,
-    TransformError,
-)
-from geowatch_core.flow.batch import Batch, Parcel
-from geowatch_core.flow.deadletter import Failure, envelope
+from geowatch_core.errors import TransformError
+from geowatch_core.flow.batch import Batch, Parcel, by_source
+from geowatch_core.flow.deadletter import bury
+from geowatch_core.flow.decoder import Columns, Decoder
 from geowatch_core.flow.deduplicate import Deduplicate, MemoryWindow, Window
 from geowatch_core.flow.destination import Destination
+from geowatch_core.flow.encoder import encode
+from geowatch_core.flow.failure import raised
 from geowatch_core.flow.pipeline import Flow
 from geowatch_core.flow.report import Report
 from geowatch_core.flow.retry import Retry
-from geowatch_core.flow.screen import Columns, Given, Screen
+from geowatch_core.flow.route import refuse_forgetful, refuse_no_room, unique_names
+from geowatch_core.flow.screen import Given, Screen
 from geowatch_core.flow.signals import stop_on_signals
 from geowatch_core.flow.source import Source
 from geowatch_core.flow.store_reader import StoreReader
 from geowatch_core.flow.tally import Tally
 from geowatch_core.message import Message
-from geowatch_core.path import Path
 from geowatch_core.producer import Producer
-from geowatch_core.role import Role
 from geowatch_core.store import Store
 
 __all__ = ["Broker"]
@@ -81,7 +78,8 @@ class Broker:
         verbose: log every cycle.
 
     Raises:
-        ConfigurationError: the destinations forget, and `best_effort` was not asked for.
+        ConfigurationError: the destinations forget, and `best_effort` was not asked for; or a batch
+            has no room for a message.
     """
 
     def __init__(
@@ -111,6 +109,7 @@ class Broker:
         plugins: Iterable[object] = (),
         verbose: bool = False,
     ) -> None:
+        refuse_no_room(count=count, in_flight=in_flight)
         self.name = name
         self.description = description
         self.count = count
@@ -120,23 +119,22 @@ class Broker:
         self.drain_timeout = drain_timeout
         self.verbose = verbose
         self.abandoned = threading.Event()
-        readers: list[Consumer] = [
-            *consumers,
-            *(node.consumer for node in duplex),
-            *map(StoreReader, stores_in),
-        ]
+        duplex_in = (node.consumer for node in duplex)
+        readers: list[Consumer] = [*consumers, *duplex_in, *map(StoreReader, stores_in)]
         sinks: list[Producer | Store] = [*producers, *(n.producer for n in duplex), *stores_out]
-        if not best_effort:
-            _refuse_forgetful(name, sinks)
         self._echo = {id(node.consumer): node.producer for node in duplex}
+        if not best_effort:
+            for echo in (None, *(node.producer for node in duplex)):
+                refuse_forgetful(name, [sink for sink in sinks if sink is not echo])
+            refuse_forgetful(f"the dead letter of {name}", [dead_letter] if dead_letter else [])
         retry = retry or Retry()
         self.sources = [
             Source(reader, label, retry, self.abandoned)
-            for reader, label in zip(readers, _unique(readers), strict=True)
+            for reader, label in zip(readers, unique_names(readers), strict=True)
         ]
         self.destinations = [
             Destination(sink, label, retry, self.abandoned)
-            for sink, label in zip(sinks, _unique(sinks), strict=True)
+            for sink, label in zip(sinks, unique_names(sinks), strict=True)
         ]
         self.dead_letter = (
             None
@@ -146,13 +144,17 @@ class Broker:
         once = Deduplicate() if deduplicate is True else deduplicate or None
         self._window = window or MemoryWindow(once.window if once else 1)
         self._screen = Screen(filter, filter_metadata or {}, once, self._window)
-        self._paths = self._screen.paths
+        self._decoder = Decoder(self._screen.paths)
         self._transform = transform
         self._last_one = filter_last_one
-        self._readers: dict[Codec, Reader] = {}
         self._flow: Flow | None = None
         self._entered = False
         self._tally = Tally(self, plugins)
+        # Values are kept past their encoding only for those who may look at them: thousands of
+        # decoded features in flight cost more in memory traffic than decoding them did.
+        self._watched = (
+            self._tally.observed or type(self).after_cycle is not Broker.after_cycle
+        )
 
     # --- one's own code -------------------------------------------------------------------------
 
@@ -188,7 +190,9 @@ class Broker:
 
         Raises:
             BrokerStoppedError: a message could not be delivered, and there is no dead letter.
-            GeoWatchError: a source failed for good, or the caller's own code did.
+            TransformError: ``process`` raised. What other code of the caller's raises (the cycle
+                methods, observers) comes out as it is.
+            ServiceError: a source failed for good.
         """
         if not self._entered:
             with self:
@@ -196,8 +200,8 @@ class Broker:
         started = time.monotonic()
         self.abandoned.clear()
         self._flow = Flow(self, max_cycle)
-        self._tally.started()
         try:
+            self._tally.started()
             with stop_on_signals(self.stop):
                 self._flow.run()
         finally:
@@ -235,9 +239,11 @@ class Broker:
         if not self._entered:
             with self:
                 return self.receive_messages(given)
+        if self._flow is None:
+            self.abandoned.clear()  # by a run that has ended
         batch = self.new_batch(None, given)
-        self.begin(batch)
         try:
+            self.begin(batch)
             self.work(batch)
             for parcel in batch.launch():
                 self.deliver(batch, parcel)
@@ -248,15 +254,10 @@ class Broker:
         return self.finish(batch)
 
     def __enter__(self) -> Self:
-        opened: list[Any] = []
-        try:
+        with self._closing() as if_one_fails:
             for role in self._roles():
-                opened.append(role)
                 role.open()
-        except BaseException:
-            for role in opened:
-                role.close()
-            raise
+            if_one_fails.pop_all()
         self._entered = True
         return self
 
@@ -264,10 +265,9 @@ class Broker:
         self.close()
 
     def close(self) -> None:
-        """Close every channel. What was not settled is given back."""
+        """Close every channel, even where one fails to. What was not settled is given back."""
         self._entered = False
-        for role in self._roles():
-            role.close()
+        self._closing().close()
 
     # --- the seven stages -----------------------------------------------------------------------
 
@@ -278,26 +278,9 @@ class Broker:
             return []
         return source.consume(self.count, self.timeout, stopped)
 
-    def decode(
-        self, batch: Batch, run: Sequence[Message]
-    ) -> tuple[list[Message], dict[Path, list[Any]]]:
+    def decode(self, batch: Batch, run: Sequence[Message]) -> tuple[list[Message], Columns]:
         """The messages that are what their codec promises, and what the filters need of them."""
-        if batch.source is None:
-            columns = {p: [p.find(m.peek()) for m in run] for p in self._paths}
-            return list(run), columns
-        codec = batch.source.consumer.codec
-        if codec not in self._readers:
-            self._readers[codec] = codec.reader(self._paths)
-        reading = self._readers[codec]([message.data for message in run])
-        if not reading.errors:
-            return list(run), dict(zip(self._paths, reading.columns, strict=True))
-        for index, error in reading.errors.items():
-            batch.failures.append(Failure(run[index], error, 1, "decode"))
-        good = [index not in reading.errors for index in range(len(run))]
-        return list(compress(run, good)), {
-            path: list(compress(column, good))
-            for path, column in zip(self._paths, reading.columns, strict=True)
-        }
+        return self._decoder.decode(batch, run)
 
     def filter(self, batch: Batch, run: list[Message], columns: Columns) -> list[Message]:
         """The messages that go on: past the filters, and not seen before."""
@@ -312,7 +295,7 @@ class Broker:
             try:
                 value = self._transform(message.value)
             except Exception as error:
-                batch.failures.append(_transform_failure(message, error))
+                batch.failures.append(raised("transform", TransformError, message, error))
                 continue
             if value is None:
                 batch.filtered += 1
@@ -323,21 +306,7 @@ class Broker:
 
     def encode(self, batch: Batch, run: list[Message]) -> None:
         """Add the messages to what each destination is to get, in that destination's codec."""
-        done: dict[Codec, tuple[list[Message], list[Message]]] = {}
-        for parcel in batch.parcels:
-            sink = parcel.destination.sink
-            if sink.codec not in done:
-                encoded, refused = sink.encode(run)
-                owners = [m for i, m in enumerate(run) if i not in refused] if refused else run
-                batch.failures += [
-                    Failure(run[i], error, 1, "encode")
-                    for i, error in refused.items()
-                    if isinstance(error, Exception)
-                ]
-                done[sink.codec] = owners, encoded
-            owners, encoded = done[sink.codec]
-            parcel.owners.extend(owners)
-            parcel.encoded.extend(encoded)
+        encode(batch, run)
 
     def deliver(self, batch: Batch, parcel: Parcel) -> None:
         """Deliver a parcel, retrying what may succeed later, until its destination answered."""
@@ -345,16 +314,15 @@ class Broker:
 
     def ack(self, batches: Sequence[Batch]) -> None:
         """Have the sources remember that these batches are done, each source at once for all."""
-        by_source: dict[int, list[Batch]] = {}
         for batch in batches:
-            self._bury(batch)
-            by_source.setdefault(id(batch.source), []).append(batch)
-        for group in by_source.values():
-            source = group[0].source
+            bury(batch.undelivered, self.dead_letter)
+        for source, group in by_source(batches):
             messages = list(chain.from_iterable(batch.consumed for batch in group))
             if source is not None and messages:
                 source.ack(messages)
-        self._window.confirm([identity for batch in batches for identity in batch.reserved])
+            for batch in group:
+                batch.acked = True
+                self._window.confirm(batch.reserved)
 
     # --- what the flow calls --------------------------------------------------------------------
 
@@ -382,12 +350,15 @@ class Broker:
             batch.kept += going
             if not whole:
                 self.encode(batch, going)
+                if not self._watched:
+                    for message in run:
+                        message.release()
         if whole:
             self._process(batch)
             self.encode(batch, batch.kept)
 
     def begin(self, batch: Batch) -> None:
-        """A batch has been consumed."""
+        """Note that a batch has been consumed."""
         self._tally.consumed(batch)
 
     def finish(self, batch: Batch) -> list[Message]:
@@ -405,78 +376,30 @@ class Broker:
 
     # --- helpers --------------------------------------------------------------------------------
 
-    def _bury(self, batch: Batch) -> None:
-        """Deliver to the dead letter what could not go on.
-
-        Raises:
-            BrokerStoppedError: there is no dead letter, or it did not take them either.
-        """
-        failures = batch.undelivered
-        if not failures:
-            return
-        if self.dead_letter is None:
-            raise _stopped(failures[0], len(failures), "There is no dead letter")
-        letters = list(map(envelope, failures))
-        refused = self.dead_letter.deliver(letters, letters)
-        if refused:
-            raise _stopped(failures[0], len(refused), f"The dead letter failed: {refused[0].error}")
-
     def _process(self, batch: Batch) -> None:
         if self._last_one:
-            batch.filtered += max(len(batch.kept) - 1, 0)
-            batch.kept = batch.kept[-1:]
-        before = len(batch.kept)
-        returned = self.process(batch.kept)
-        after = batch.kept if returned is None else list(returned)
-        theirs = min(sum(message.origin is not None for message in after), before)
-        if batch.source is None:
-            theirs = min(len(after), before)
-        batch.created += len(after) - theirs
-        batch.filtered += before - theirs
-        batch.kept = after
+            batch.replace(batch.kept[-1:])
+        try:
+            # A copy: what process takes out of the list it was given is left out all the same.
+            given = list(batch.kept)
+            returned = self.process(given)
+            after: list[Any] = given if returned is None else list(returned)
+        except Exception as error:
+            raise TransformError(
+                f"process raised {type(error).__name__}", got=error, fix="Mend it, and run again."
+            ) from error
+        for message in after:
+            if not isinstance(message, Message):
+                fix = "Make one of it with Message.of(value)."
+                raise TransformError("process returned what is no Message", got=message, fix=fix)
+        batch.replace(after)
+
+    def _closing(self) -> ExitStack:
+        closing = ExitStack()
+        for role in self._roles():
+            closing.callback(role.close)
+        return closing
 
     def _roles(self) -> list[Consumer | Producer | Store]:
         dead = [self.dead_letter.sink] if self.dead_letter else []
         return [*(s.consumer for s in self.sources), *(d.sink for d in self.destinations), *dead]
-
-
-def _transform_failure(message: Message, error: Exception) -> Failure:
-    if isinstance(error, DecodeError):
-        return Failure(message, error, 1, "decode")
-    failed = TransformError(
-        f"transform raised {type(error).__name__}: {error}",
-        fix="Mend it, or have a dead letter take such messages.",
-    )
-    failed.__cause__ = error
-    return Failure(message, failed, 1, "transform")
-
-
-def _stopped(failure: Failure, count: int, why: str) -> BrokerStoppedError:
-    message = failure.message
-    source = message.origin.name if message.origin else "a message made by hand"
-    stopped = BrokerStoppedError(
-        f"{count} message(s) cannot go on, the first of {source} at position "
-        f"{message.position!r}: {failure.where}: {failure.error} {why}",
-        fix="Mend the cause and run again, or give the broker a dead_letter. Nothing was acked.",
-    )
-    stopped.__cause__ = failure.error
-    return stopped
-
-
-def _refuse_forgetful(name: str, sinks: Sequence[Producer | Store]) -> None:
-    if sinks and not any(sink.capabilities.durable for sink in sinks):
-        raise ConfigurationError(
-            f"Every destination of {name} may forget what it confirmed",
-            got=[sink.name for sink in sinks],
-            fix="Add one that keeps it, or say best_effort=True.",
-        )
-
-
-def _unique(roles: Sequence[Role]) -> list[str]:
-    """Their names, each further one of a kind with its number: reports count by name."""
-    seen: dict[str, int] = {}
-    unique = []
-    for name in (role.name for role in roles):
-        seen[name] = seen.get(name, 0) + 1
-        unique.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
-    return unique

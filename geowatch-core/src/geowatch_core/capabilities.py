@@ -40,7 +40,8 @@ class Capabilities:
         keys: keys arrive as they were sent.
         headers: headers arrive as they were sent.
         times: event times arrive as they were sent, to the millisecond.
-        max_message: most bytes of one message, or None for no limit of its own.
+        max_message: most bytes of one message (of a store: of one document), or None for no limit
+            of its own.
         max_batch: most messages in one call of the service, or None.
         max_batch_bytes: most bytes in one call of the service, or None.
         max_unsettled: most messages that may be consumed and not settled; more are held back.

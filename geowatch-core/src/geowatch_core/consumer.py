@@ -62,7 +62,7 @@ class Consumer(Role, ABC):
 
         Raises:
             AlreadySettledError: one was settled before. This call settles none of the others.
-            AckError: one came from another consumer.
+            AckError: one came from another consumer, or stands there twice.
             RetryableError: the service did not answer. The messages stay unsettled.
         """
         self._settle(messages, "acked", self._ack)
@@ -72,7 +72,7 @@ class Consumer(Role, ABC):
 
         Raises:
             AlreadySettledError: one was settled before.
-            AckError: one came from another consumer.
+            AckError: one came from another consumer, or stands there twice.
             RetryableError: the service did not answer. The messages stay unsettled.
         """
         self._settle(messages, "nacked", self._nack)
@@ -84,12 +84,18 @@ class Consumer(Role, ABC):
         if not messages:
             return
         with self._settling:
-            for message in messages:
-                if message.settled is not None or message.origin is not self:
-                    raise self._cannot_settle(message, outcome)
+            deliveries = [message._replaces or message for message in messages]
+            for delivery in deliveries:
+                if delivery._settled is not None or delivery.origin is not self:
+                    raise self._cannot_settle(delivery, outcome)
+            if len(set(deliveries)) < len(deliveries):
+                raise AckError(
+                    f"A message of {self.name} is to be {outcome} twice in one call",
+                    fix="Settle each delivery once.",
+                )
             act(messages)
-            for message in messages:
-                message.settled = outcome
+            for delivery in deliveries:
+                delivery._settled = outcome
 
     def _cannot_settle(self, message: Message, outcome: str) -> AckError:
         if message.origin is not self:

@@ -27,6 +27,7 @@ class Origin(Protocol):
 
 class _Decoder(Protocol):
     def decode(self, data: bytes, /) -> Any: ...
+    def decode_checked(self, data: bytes, /) -> Any: ...
 
 
 class Message(msgspec.Struct, eq=False, gc=False):
@@ -46,7 +47,7 @@ class Message(msgspec.Struct, eq=False, gc=False):
         time: event time in seconds since 1970-01-01T00:00:00Z.
         position: where in its channel the message was; only the backend that set it reads it.
         origin: the consumer that brought it; None for a message made by hand.
-        settled: ``"acked"`` or ``"nacked"`` once it was settled at its origin.
+        checked: whether a reader of the origin's codec has found no fault with ``data``.
 
     Note:
         ``gc=False`` keeps thousands of messages in flight out of the garbage collector's sight
@@ -60,8 +61,10 @@ class Message(msgspec.Struct, eq=False, gc=False):
     time: float | None = None
     position: Any = None
     origin: Origin | None = None
-    settled: str | None = None
     _value: Any = UNSET
+    _settled: str | None = None
+    _replaces: Message | None = None
+    checked: bool = False
 
     @classmethod
     def of(
@@ -73,7 +76,7 @@ class Message(msgspec.Struct, eq=False, gc=False):
         time: float | None = None,
     ) -> Message:
         """A new message that carries `value`, to be encoded by each destination's codec."""
-        return cls(b"", key, headers, time, None, None, None, value)
+        return cls(b"", key, headers, time, None, None, value)
 
     @property
     def value(self) -> Any:
@@ -95,6 +98,11 @@ class Message(msgspec.Struct, eq=False, gc=False):
         """Whether somebody read or set ``value``, so that ``data`` may be out of date."""
         return self._value is not UNSET
 
+    @property
+    def settled(self) -> str | None:
+        """``"acked"`` or ``"nacked"`` once this delivery was settled at its origin."""
+        return (self._replaces or self)._settled
+
     def peek(self) -> Any:
         """The value, to look at and not to change; an untouched message stays untouched.
 
@@ -107,7 +115,13 @@ class Message(msgspec.Struct, eq=False, gc=False):
             return self._value
         if self.origin is None:
             return self.data
-        return self.origin.codec.decode(self.data)
+        codec = self.origin.codec
+        return codec.decode_checked(self.data) if self.checked else codec.decode(self.data)
+
+    def release(self) -> None:
+        """Let go of the value, where ``data`` can give it again: its memory is wanted back."""
+        if self.origin is not None:
+            self._value = UNSET
 
     def header(self, name: str) -> bytes | None:
         """The last header of that name, or None."""
@@ -118,4 +132,4 @@ class Message(msgspec.Struct, eq=False, gc=False):
 
         It is still this delivery: settling it settles the original.
         """
-        return msgspec.structs.replace(self, _value=value)
+        return msgspec.structs.replace(self, _value=value, _replaces=self._replaces or self)

@@ -4,7 +4,6 @@ import enum
 import math
 import typing
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any, Self, TypeVar
 
 import attrs
@@ -19,6 +18,7 @@ __all__ = [
     "Untyped",
     "at_least",
     "fields",
+    "guess",
     "mistake",
     "nearest",
     "option",
@@ -126,11 +126,17 @@ def fields(cls: type[Any]) -> dict[str, "attrs.Attribute[Any]"]:
     return {field.name: field for field in attrs.fields(attrs.resolve_types(cls))}
 
 
+def guess(name: str, known: Iterable[str]) -> str:
+    """A question that names the nearest known name, and a blank; empty if none is near."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, sorted(known), n=1)
+    return f"Did you mean {close[0]}? " if close else ""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A sentence that names the nearest known name, or all of them."""
-    known = sorted(known)
-    close = get_close_matches(name, known, n=1)
-    return f"Did you mean {close[0]}?" if close else f"Known are: {', '.join(known) or 'none'}."
+    return guess(name, known).strip() or f"Known are: {', '.join(sorted(known)) or 'none'}."
 
 
 def read(cls: type[T], values: Mapping[str, Any], place: str = "") -> T:
@@ -200,8 +206,7 @@ def _field_mistake(place: str, field: "attrs.Attribute[Any]", error: Exception) 
     words = _words(field.type)
     if words and what.startswith("Invalid enum value"):
         given = what.removeprefix("Invalid enum value ")
-        close = get_close_matches(given.strip("'"), words, n=1)
-        fix = f"Did you mean {close[0]}?" if close else field.metadata.get("doc", "")
+        fix = guess(given.strip("'"), words).strip() or field.metadata.get("doc", "")
         return Mistake(place, f"Expected one of {', '.join(words)}, got {given}", fix)
     inner = inside.removesuffix("`").replace("[...]", "")
     return Mistake(place + inner, what, found.fix or field.metadata.get("doc", ""))
@@ -240,8 +245,10 @@ def _field_schema(field: "attrs.Attribute[Any]") -> dict[str, Any]:
         described = _inlined(described, described.pop("$defs", {}))
     if isinstance(field.validator, _AtLeast):
         described["minimum"] = field.validator.bound
-    default = {} if field.default in (attrs.NOTHING, None) else {"default": field.default}
-    return {**described, "description": field.metadata.get("doc", ""), **default}
+    described["description"] = field.metadata.get("doc", "")
+    if field.default not in (attrs.NOTHING, None) and not isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]  # attrs types it as a function
+        described["default"] = field.default
+    return described
 
 
 def _inlined(part: Any, definitions: Mapping[str, Any]) -> Any:

@@ -27,12 +27,16 @@ class Producer(Sink):
         Raises:
             ClosedError: not open.
         """
-        self._require_open()
         encoded, refused = self.encode(messages)
         return merged(len(messages), refused, self.deliver_encoded(encoded))
 
     def deliver_encoded(self, messages: Sequence[Message]) -> list[Outcome]:
-        """Deliver messages whose ``data`` is already in this producer's codec."""
+        """Deliver messages whose ``data`` is already in this producer's codec.
+
+        Raises:
+            ClosedError: not open.
+        """
+        self._require_open()
         refused = self._too_large(messages)
         fitting = [m for i, m in enumerate(messages) if i not in refused] if refused else messages
         answers: list[Outcome] = []

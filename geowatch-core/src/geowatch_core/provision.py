@@ -117,7 +117,7 @@ class Prepared:
     codec: Codec
     _factory: RoleFactory
 
-    def make(self) -> AnyRole:
+    def make(self) -> Any:
         """The consumer, producer or store, not open yet. No input or output is done."""
         return self._factory(self.options, name=self.name, codec=self.codec)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from types import ModuleType
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
@@ -17,12 +18,14 @@ from geowatch_core.errors import (
     IncompatibleBackendError,
     UnknownNameError,
 )
-from geowatch_core.options import nearest
+from geowatch_core.options import guess
 
 if TYPE_CHECKING:
-    from importlib_metadata import EntryPoint
+    from importlib_metadata import EntryPoint, EntryPoints
 
 __all__ = ["BACKENDS", "CODECS", "REGISTRY", "Registry"]
+
+_log = logging.getLogger(__name__)
 
 BACKENDS: Final = "geowatch.backends"
 CODECS: Final = "geowatch.codecs"
@@ -65,7 +68,7 @@ class Registry:
         with self._lock:
             if name not in self._backends:
                 entry = self._entry(BACKENDS, "backend", name)
-                backend = _registered(entry, "geowatch_backend", Backend)
+                backend = _registered(entry, "geowatch_backend", _is_backend)
                 _check_version(entry, backend)
                 self._backends[name] = backend
             return self._backends[name]
@@ -79,7 +82,8 @@ class Registry:
         with self._lock:
             if name not in self._codecs:
                 entry = self._entry(CODECS, "codec", name)
-                offered = {codec.name: codec for codec in _registered(entry, "geowatch_codecs")}
+                codecs = _registered(entry, "geowatch_codecs", _are_codecs)
+                offered = {codec.name: codec for codec in codecs}
                 if name not in offered:
                     raise _broken(entry, f"registers codecs {sorted(offered)}, but not {name!r}")
                 self._codecs[name] = offered[name]
@@ -88,10 +92,7 @@ class Registry:
     def _scanned(self) -> dict[str, dict[str, list[EntryPoint]]]:
         with self._lock:
             if self._entries is None:
-                # Imported late: it takes longer to import than all of core.
-                from importlib_metadata import entry_points
-
-                found = entry_points()
+                found = _found()
                 self._entries = {group: {} for group in (BACKENDS, CODECS)}
                 for group, by_name in self._entries.items():
                     for entry in found.select(group=group):
@@ -104,7 +105,7 @@ class Registry:
             raise UnknownNameError(
                 f"No {kind} of this name is installed",
                 got=name,
-                fix=f"{nearest(name, known)} Installed are: {', '.join(sorted(known))}. "
+                fix=f"{guess(name, known)}Installed are: {', '.join(sorted(known))}. "
                 f"To add it, install its distribution, by custom: pip install geowatch-{name}",
             )
         claims = known[name]
@@ -117,32 +118,66 @@ class Registry:
         return claims[0]
 
 
+def _found() -> EntryPoints:
+    # Imported late: it takes longer to import than all of core.
+    from importlib_metadata import EntryPoints, distributions, entry_points
+
+    try:
+        return entry_points()
+    except Exception:
+        # One damaged distribution spoils that call: look at each by itself. What is first on the
+        # path counts, as it does there.
+        readable: dict[str, EntryPoints] = {}
+        for distribution in distributions():
+            try:
+                readable.setdefault(distribution.name.lower(), distribution.entry_points)
+            except Exception as error:
+                _log.warning("Left out a distribution whose metadata cannot be read: %r", error)
+        return EntryPoints(entry for entries in readable.values() for entry in entries)
+
+
 def _distribution(entry: EntryPoint) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unnamed distribution"
+    try:
+        return f"{entry.dist.name} {entry.dist.version}"  # type: ignore[union-attr]  # or None
+    except Exception:  # it is damaged, but it is not what the error is about
+        return "an unnamed distribution"
 
 
-def _broken(entry: EntryPoint, what: str) -> BrokenBackendError:
+def _broken(entry: EntryPoint, what: str, cause: BaseException | None = None) -> BrokenBackendError:
+    other = ""
+    if isinstance(cause, ImportError) and (cause.name or "").partition(".")[0] == "geowatch_core":
+        other = "or geowatch-core: one of them is too old for the other"
     return BrokenBackendError(
         f"{_distribution(entry)} {what}",
         got=entry.value,
-        fix=f"Upgrade or uninstall {_distribution(entry).split()[0]}, or tell its author.",
+        fix=f"Upgrade {_distribution(entry)} {other or 'or uninstall it, or tell its author'}.",
     )
 
 
-def _registered(entry: EntryPoint, hook: str, kind: type[Any] = object) -> Any:
+def _registered(entry: EntryPoint, hook: str, fits: Callable[[Any], bool]) -> Any:
     """Import the module of an entry point and ask its hook; its distribution is to blame."""
     plugins = pluggy.PluginManager(hookspec.PROJECT)
     plugins.add_hookspecs(hookspec)
     try:
-        module: ModuleType = entry.load()
-        plugins.register(module)
+        plugins.register(entry.load())
         plugins.check_pending()
         result = getattr(plugins.hook, hook)()
-    except Exception as error:
-        raise _broken(entry, f"failed to load: {type(error).__name__}: {error}") from error
-    if result is None or not isinstance(result, kind):
+    except (Exception, SystemExit) as error:
+        what = f"failed to load: {type(error).__name__}: {error}"
+        raise _broken(entry, what, error) from error
+    if not fits(result):
         raise _broken(entry, f"has no hook {hook} that returns what it should")
     return result
+
+
+def _is_backend(result: Any) -> bool:
+    return isinstance(result, Backend)
+
+
+def _are_codecs(result: Any) -> bool:
+    return isinstance(result, Sequence) and all(
+        isinstance(one, type) and issubclass(one, Codec) for one in result
+    )
 
 
 def _check_version(entry: EntryPoint, backend: Backend) -> None:
@@ -154,7 +189,7 @@ def _check_version(entry: EntryPoint, backend: Backend) -> None:
             f"{_distribution(entry)} speaks version {backend.api_version} of the backend API, "
             f"and this geowatch-core version {API_VERSION}",
             got=backend.name,
-            fix=f"Upgrade {old.split()[0]}.",
+            fix=f"Upgrade {old}.",
         )
 
 

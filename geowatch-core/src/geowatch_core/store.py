@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from geowatch_core.codec import Codec
-from geowatch_core.errors import CodecError, PermanentError, RetryableError
+from geowatch_core.errors import CodecError, PermanentError, RetryableError, TooLargeError
 from geowatch_core.message import Message
 from geowatch_core.outcome import Outcome
 from geowatch_core.sink import Sink, all_confirmed, merged
@@ -65,20 +65,41 @@ class Store(Sink):
         Raises:
             ClosedError: not open.
         """
-        self._require_open()
         encoded, refused = self.encode(messages)
         return merged(len(messages), refused, self.write_encoded(encoded))
 
     def write_encoded(self, messages: Sequence[Message]) -> list[Outcome]:
-        """Write messages whose ``data`` is already in this store's codec."""
+        """Write messages whose ``data`` is already in this store's codec.
+
+        Raises:
+            ClosedError: not open.
+        """
+        self._require_open()
         kept = self.which.of(messages, self.which_index)
         if not kept:
             return all_confirmed(len(messages))
         try:
             self._write(kept)
-        except (RetryableError, PermanentError, CodecError) as error:
+        except CodecError as error:
+            return self._write_others(messages, error)
+        except (RetryableError, PermanentError) as error:
             return [error] * len(messages)
         return all_confirmed(len(messages))
+
+    def _write_others(self, messages: Sequence[Message], error: CodecError) -> list[Outcome]:
+        """Write without those that cannot stand in a document, not even alone."""
+        refused = {i: why for i, m in enumerate(messages) if (why := self._refusal(m))}
+        if not refused:
+            return [error] * len(messages)
+        others = [message for i, message in enumerate(messages) if i not in refused]
+        return merged(len(messages), refused, self.write_encoded(others))
+
+    def _refusal(self, message: Message) -> Outcome | None:
+        try:
+            self.document([message])
+        except CodecError as error:
+            return error
+        return None
 
     deliver = write
     deliver_encoded = write_encoded
@@ -101,10 +122,20 @@ class Store(Sink):
 
         Raises:
             EncodeError: the codec cannot pack them into one document.
+            TooLargeError: the document is larger than the store takes.
         """
         if self.which is Which.ALL:
-            return self.codec.pack(message.data for message in messages)
-        return messages[0].data
+            document = self.codec.pack(message.data for message in messages)
+        else:
+            document = messages[0].data
+        limit = self.capabilities.max_message
+        if limit is not None and len(document) > limit:
+            raise TooLargeError(
+                f"{self.name} takes documents of at most {limit} bytes",
+                got=len(document),
+                fix="Write fewer messages at once, or raise the limit at the service.",
+            )
+        return document
 
     @abstractmethod
     def _write(self, messages: Sequence[Message]) -> None:

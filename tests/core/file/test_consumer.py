@@ -43,18 +43,21 @@ def test_a_batch_is_full_though_it_spans_chunks(
         assert data(source.consume(4, 0)) == [b"aaa", b"bbb", b"ccc", b"ddd"]
 
 
-def test_it_is_exhausted_when_everything_was_settled(path: Path) -> None:
-    """A finite file ends the run, but not before its last message was dealt with."""
+def test_it_is_exhausted_when_nothing_is_left_to_bring(path: Path) -> None:
+    """A finite file ends the run with its last message, unless one is given back."""
     path.write_bytes(b"a\nb\n")
     with consumer(path) as source:
+        first = source.consume(1, 0)
         assert not source.exhausted
         batch = source.consume(10, 0)
-        assert not source.exhausted
-        source.ack(batch[:1])
-        assert not source.exhausted
-        source.ack(batch[1:])
         assert source.exhausted
         assert source.consume(10, 5) == []
+        source.nack(batch)
+        assert not source.exhausted
+        assert data(again := source.consume(10, 0)) == [b"b"]
+        assert source.exhausted
+        source.ack([*first, *again])
+        assert source.exhausted
 
 
 def test_an_empty_file_is_exhausted_at_once(path: Path) -> None:
@@ -147,17 +150,6 @@ def test_consume_waits_for_room_and_wakes_at_the_ack(path: Path) -> None:
         started = time.monotonic()
         assert data(source.consume(10, 10)) == [b"b"]
         assert time.monotonic() - started < 5
-        later.join()
-
-
-def test_at_the_end_consume_waits_for_what_may_come_back(path: Path) -> None:
-    """While something is unsettled, a nack of another thread may bring it again."""
-    path.write_bytes(b"a\n")
-    with consumer(path) as source:
-        first = source.consume(10, 0)
-        later = threading.Timer(0.1, source.nack, [first])
-        later.start()
-        assert data(source.consume(10, 10)) == [b"a"]
         later.join()
 
 

@@ -1,4 +1,4 @@
-"""The codecs that core brings, registered like anybody's: ``plain``, ``list``, ``json``, ``geojson``."""
+"""The codecs of core, registered like anybody's: ``plain``, ``list``, ``json``, ``geojson``."""
 
 from collections.abc import Sequence
 from types import MappingProxyType
@@ -23,4 +23,4 @@ BUILTIN: Final = MappingProxyType[str, type[Codec]](
 @pluggy.HookimplMarker("geowatch")
 def geowatch_codecs() -> Sequence[type[Codec]]:
     """Register the four."""
-    return list(BUILTIN.values())
+    return tuple(BUILTIN.values())  # `list` is a module here

@@ -43,9 +43,7 @@ def tree(paths: Sequence[Path], whole: Collection[tuple[str, ...]] = ()) -> Tree
     return top
 
 
-def _structured(
-    steps: tuple[str, ...], whole: Collection[tuple[str, ...]]
-) -> tuple[str, ...]:
+def _structured(steps: tuple[str, ...], whole: Collection[tuple[str, ...]]) -> tuple[str, ...]:
     """The steps that structs can take: up to a member that is wanted whole, or to an index."""
     for at in range(1, len(steps)):
         if steps[:at] in whole or steps[at].isdecimal():
@@ -86,10 +84,7 @@ def decoder(kind: Any) -> Rows:
 
 
 def reader(
-    decode: Callable[[bytes], Any],
-    rows: Rows,
-    paths: Sequence[Path],
-    wanted: Tree,
+    decode: Callable[[bytes], Any], rows: Rows, paths: Sequence[Path], wanted: Tree
 ) -> Reader:
     """A reader that takes the quick way, and the exact one where that cannot tell.
 
@@ -105,38 +100,38 @@ def reader(
         suspects = _json.suspects(run)
         if not suspects:
             try:
-                quick = rows(run)
+                return Reading(_found(rows(run), columns), {})
             except REFUSED:
                 pass
-            else:
-                return Reading(tuple(column(quick) for column in columns), {})
         return exactly(run, suspects)
 
     def exactly(run: Sequence[bytes], suspects: Collection[int]) -> Reading:
         errors: dict[int, DecodeError] = {}
-        found: tuple[list[Any], ...] = tuple([] for _ in paths)
+        found: list[Sequence[Any]] = []
         for index, data in enumerate(run):
-            row: Sequence[Any] = [MISSING] * len(paths)
             try:
-                row = values(data, certain=index not in suspects)
+                found.append(one(data, index in suspects))
             except DecodeError as error:
                 errors[index] = error
-            for column, value in zip(found, row, strict=True):
-                column.append(value)
-        return Reading(found, errors)
+                found.append([MISSING] * len(paths))
+        return Reading(tuple([row[at] for row in found] for at in range(len(paths))), errors)
 
-    def values(data: bytes, *, certain: bool) -> Sequence[Any]:
-        if certain:
+    def one(data: bytes, suspect: bool) -> Sequence[Any]:
+        if not suspect:
             try:
-                quick = rows((data,))
+                return [column[0] for column in _found(rows((data,)), columns)]
             except REFUSED:
                 pass
-            else:
-                return [column(quick)[0] for column in columns]
         value = decode(data)
         return [path.find(value) for path in paths]
 
     return read
+
+
+def _found(
+    rows: list[Any], columns: Sequence[Callable[[list[Any]], list[Any]]]
+) -> tuple[list[Any], ...]:
+    return tuple(column(rows) for column in columns)
 
 
 def _column(path: Path, wanted: Tree) -> Callable[[list[Any]], list[Any]]:

@@ -30,7 +30,7 @@ _POSITION: Final = "Write [longitude, latitude] or [longitude, latitude, altitud
 _BBOX: Final = "Write [west, south, east, north], or [west, south, low, east, north, high]."
 
 
-class Fault(Exception):
+class BrokenRuleError(Exception):
     """A rule that is broken: with its section, where, with which value, and how to mend it."""
 
     def __init__(self, section: str, rule: str, where: str, got: object, fix: str) -> None:
@@ -62,11 +62,13 @@ class Check:
         """Check a whole GeoJSON text.
 
         Raises:
-            Fault: the first rule that it breaks.
+            BrokenRuleError: the first rule that it breaks.
         """
         if not isinstance(value, dict):
             rule = "a GeoJSON text is one GeoJSON object"
-            raise Fault("2", rule, "", value, "Wrap it in a Feature, or use codec='json'.")
+            raise BrokenRuleError(
+                "2", rule, "", value, "Wrap it in a Feature, or use codec='json'."
+            )
         match value.get("type"):
             case "FeatureCollection":
                 self._collection(value)
@@ -76,18 +78,18 @@ class Check:
                 self._geometry(value, "")
             case kind:
                 rule = "the type of a GeoJSON object is one of its nine types"
-                raise Fault("3", rule, "type", kind, _TYPES)
+                raise BrokenRuleError("3", rule, "type", kind, _TYPES)
 
     def _collection(self, value: dict[str, Any]) -> None:
         features = value.get("features")
         if not isinstance(features, list | tuple):
             rule = "the features of a FeatureCollection are an array"
-            raise Fault("3.3", rule, "features", features, "Write [] if there are none.")
+            raise BrokenRuleError("3.3", rule, "features", features, "Write [] if there are none.")
         for index, feature in enumerate(features):
             where = f"features.{index}"
             if not isinstance(feature, dict) or feature.get("type") != "Feature":
                 rule = "each of the features of a FeatureCollection is a Feature"
-                raise Fault("3.3", rule, where, feature, "Wrap a geometry in a Feature.")
+                raise BrokenRuleError("3.3", rule, where, feature, "Wrap a geometry in a Feature.")
             self._feature(feature, where)
         self._members(value, "")
 
@@ -97,20 +99,22 @@ class Check:
             if given is not None and not isinstance(given, dict):
                 rule = f"a Feature has a member {member}, an object or null"
                 fix = f"Write {member}: null if there is none."
-                raise Fault("3.2", rule, _at(where, member), value.get(member), fix)
+                raise BrokenRuleError("3.2", rule, _at(where, member), value.get(member), fix)
         if value["geometry"] is not None:
             self._geometry(value["geometry"], _at(where, "geometry"))
         name = value.get("id", "")
         if not (isinstance(name, str) or _is_number(name)):
             rule = "the id of a Feature is a string or a number"
-            raise Fault("3.2", rule, _at(where, "id"), name, "Leave it out if there is none.")
+            raise BrokenRuleError(
+                "3.2", rule, _at(where, "id"), name, "Leave it out if there is none."
+            )
         self._members(value, where)
 
     def _geometry(self, value: Any, where: str) -> None:
         kind = value.get("type") if isinstance(value, dict) else None
         if not (isinstance(kind, str) and kind in GEOMETRIES):
             rule = f"a geometry is an object of type {', '.join(GEOMETRIES)}"
-            raise Fault("3.1", rule, where, value, "Mind the case of the letters.")
+            raise BrokenRuleError("3.1", rule, where, value, "Mind the case of the letters.")
         if kind == "GeometryCollection":
             self._geometries(value.get("geometries"), _at(where, "geometries"))
         else:
@@ -119,21 +123,21 @@ class Check:
             given = value.get("coordinates")
             if not isinstance(given, list | tuple):
                 rule = f"the coordinates of a {kind} are {form}"
-                raise Fault(section, rule, place, given, _UNLOCATED)
+                raise BrokenRuleError(section, rule, place, given, _UNLOCATED)
             check(given, place)
         self._members(value, where)
 
     def _geometries(self, value: Any, where: str) -> None:
         if not isinstance(value, list | tuple):
             rule = "the geometries of a GeometryCollection are an array"
-            raise Fault("3.1.8", rule, where, value, "Write [] if there are none.")
+            raise BrokenRuleError("3.1.8", rule, where, value, "Write [] if there are none.")
         for index, geometry in enumerate(value):
             self._geometry(geometry, f"{where}.{index}")
 
     def _position(self, value: Any, where: str) -> None:
         if not isinstance(value, list | tuple) or len(value) < 2 or not all(map(_is_number, value)):
             rule = "a position is an array of two or more numbers"
-            raise Fault("3.1.1", rule, where, value, _POSITION)
+            raise BrokenRuleError("3.1.1", rule, where, value, _POSITION)
         self._on_globe(value[0], value[1], value, where)
 
     def _on_globe(self, longitude: float, latitude: float, value: object, where: str) -> None:
@@ -143,24 +147,30 @@ class Check:
     def _line(self, value: Any, where: str) -> None:
         if not isinstance(value, list | tuple) or len(value) < 2:
             rule = "a line has two or more positions"
-            raise Fault("3.1.4", rule, where, value, f"A single one is a Point. {_UNLOCATED}")
+            raise BrokenRuleError(
+                "3.1.4", rule, where, value, f"A single one is a Point. {_UNLOCATED}"
+            )
         _each(self._position)(value, where)
 
     def _polygon(self, value: Any, where: str) -> None:
         if not isinstance(value, list | tuple):
             rule = "the coordinates of a Polygon are an array of linear rings"
-            raise Fault("3.1.6", rule, where, value, "Put its ring into an array.")
+            raise BrokenRuleError("3.1.6", rule, where, value, "Put its ring into an array.")
         _each(self._ring)(value, where)
 
     def _ring(self, value: Any, where: str) -> None:
         if not isinstance(value, list | tuple) or len(value) < 4:
             rule = "a linear ring has four or more positions"
-            raise Fault("3.1.6", rule, where, value, "Put each ring into an array of its own.")
+            raise BrokenRuleError(
+                "3.1.6", rule, where, value, "Put each ring into an array of its own."
+            )
         _each(self._position)(value, where)
         if list(value[0]) != list(value[-1]):
             rule = "a linear ring is closed: its first and last position are identical"
             ends = [value[0], value[-1]]
-            raise Fault("3.1.6", rule, where, ends, "Repeat the first position at the end.")
+            raise BrokenRuleError(
+                "3.1.6", rule, where, ends, "Repeat the first position at the end."
+            )
 
     def _members(self, value: dict[str, Any], where: str) -> None:
         """What holds for every object: its bounding box, and members that it may not have."""
@@ -169,7 +179,7 @@ class Check:
             if member in value:
                 rule = f"a {kind} has no member {member}, which defines another type"
                 fix = "Move it into the properties of a Feature, or rename it."
-                raise Fault("7.1", rule, _at(where, member), value[member], fix)
+                raise BrokenRuleError("7.1", rule, _at(where, member), value[member], fix)
         if "bbox" in value:
             self._bbox(value, _at(where, "bbox"))
 
@@ -182,16 +192,16 @@ class Check:
             or not all(map(_is_number, box))
         ):
             rule = "a bounding box has two numbers for each dimension, and two dimensions or more"
-            raise Fault("5", rule, where, box, _BBOX)
+            raise BrokenRuleError("5", rule, where, box, _BBOX)
         axes = len(box) // 2
         found = set(_dimensions(value))
         if found and axes not in found:
             rule = "a bounding box has as many dimensions as the geometries in it"
             fix = f"They have {' or '.join(map(str, sorted(found)))}. {_BBOX}"
-            raise Fault("5", rule, where, box, fix)
+            raise BrokenRuleError("5", rule, where, box, fix)
         if box[1] > box[axes + 1]:
             rule = "a bounding box has its south before its north"
-            raise Fault("5", rule, where, box, _BBOX)
+            raise BrokenRuleError("5", rule, where, box, _BBOX)
         self._on_globe(box[0], box[1], box, where)
         self._on_globe(box[axes], box[axes + 1], box, where)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from operator import attrgetter
+from operator import attrgetter, or_
 from typing import Annotated, Any, Final, Literal
 
 import attrs
@@ -21,14 +21,15 @@ from geowatch_core.codecs._rfc7946 import FORBIDDEN
 from geowatch_core.path import MISSING
 
 WHOLE: Final = frozenset(
-    (*((member,) for member in ("type", "id", "bbox", *FORBIDDEN["Feature"])),)
-    + (*(("geometry", member) for member in ("type", "bbox", "coordinates", "geometries")),)
+    [(member,) for member in ("type", "id", "bbox", *FORBIDDEN["Feature"])]
+    + [("geometry", member) for member in ("type", "bbox", "coordinates", "geometries")]
 )
 """Where structs have fields of their own kind, so that a path does not lead inside."""
 
 _NEVER: Final = Annotated[int, Meta(ge=1, le=0)]
 """The type of a member that may not be there: it has no values."""
 
+_NAME: Final = str | int | float
 _ANY_OBJECT: Final = msgspec.defstruct("AnyObject", [], gc=False)
 _geometry_of: Final = attrgetter(field("geometry"))
 _type_of: Final = attrgetter(field("type"))
@@ -56,34 +57,39 @@ class Shapes:
 def shapes(*, bounded: bool) -> Shapes:
     """The shapes; of positions on the globe only, if `bounded`."""
     position = _position(180, 90) if bounded else _position(float("inf"), float("inf"))
-    line = Annotated[list[position], Meta(min_length=2)]  # type: ignore[valid-type]
-    rings = list[Annotated[list[position], Meta(min_length=4)]]  # type: ignore[valid-type]
+    line, rings = _array(position, 2), _array(_array(position, 4))
     kinds: dict[str, tuple[Any, Any]] = {
         "Point": (position, None),
-        "MultiPoint": (list[position], None),  # type: ignore[valid-type]
+        "MultiPoint": (_array(position), None),
         "LineString": (line, None),
-        "MultiLineString": (list[line], None),
+        "MultiLineString": (_array(line), None),
         "Polygon": (rings, _require_closed),
-        "MultiPolygon": (list[rings], lambda polygons: _all(_require_closed, polygons)),
+        "MultiPolygon": (_array(rings), functools.partial(_all, _require_closed)),
     }
     objects = {kind: _geometry(kind, *rule) for kind, rule in kinds.items()}
-    simple = functools.reduce(lambda a, b: a | b, objects.values())
-    objects["GeometryCollection"] = _object("GeometryCollection", [("geometries", list[simple])])
-    geometry = simple | objects["GeometryCollection"] | None
-    name = str | int | float
-    objects["Feature"] = _object(
+    simple: Any = functools.reduce(or_, objects.values())
+    collection = _object("GeometryCollection", [("geometries", _array(simple))])
+    geometry = simple | collection | None
+    feature = _object(
         "Feature",
-        [("geometry", geometry), ("properties", _ANY_OBJECT | None), ("id", name, MISSING)],
+        [
+            ("geometry", geometry),
+            ("properties", _ANY_OBJECT | None),
+            ("id", _NAME, MISSING),
+        ],
     )
-    objects["FeatureCollection"] = _object(
-        "FeatureCollection", [("features", list[objects["Feature"]])]
-    )
+    features = _object("FeatureCollection", [("features", _array(feature))])
+    objects |= {each.__name__: each for each in (collection, feature, features)}
     return Shapes(
         objects,
         geometry,
-        msgspec.defstruct("Geometries", [("geometries", list[geometry])], gc=False),
+        msgspec.defstruct("Geometries", [("geometries", _array(geometry))], gc=False),
         {kind: _batch(*rule) for kind, rule in kinds.items()},
     )
+
+
+def _array(of: Any, least: int = 0) -> Any:
+    return Annotated[list[of], Meta(min_length=least)]  # a type made while running
 
 
 def _position(longitude: float, latitude: float) -> Any:
@@ -119,9 +125,9 @@ def _geometry(kind: str, coordinates: Any, rule: Any) -> Any:
 def _batch(coordinates: Any, rule: Any) -> Any:
     return msgspec.defstruct(
         "Coordinates",
-        [("coordinates", list[coordinates])],
+        [("coordinates", _array(coordinates))],
         gc=False,
-        namespace=_checked(lambda many: _all(rule, many)) if rule else None,
+        namespace=_checked(functools.partial(_all, rule)) if rule else None,
     )
 
 
@@ -150,7 +156,7 @@ def rows(known: Shapes, wanted: Tree) -> Rows:
         ("type", Literal["Feature"]),
         ("properties", properties | None),
         ("geometry", where),
-        ("id", str | int | float, MISSING),
+        ("id", _NAME, MISSING),
         *((member, _NEVER, MISSING) for member in ("bbox", *FORBIDDEN["Feature"])),
     ]
     taken = {member for member, *_ in typed}

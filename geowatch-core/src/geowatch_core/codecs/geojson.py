@@ -13,7 +13,7 @@ import msgspec
 
 from geowatch_core.codec import Codec, Reader
 from geowatch_core.codecs import _explain, _json, _projection, _shapes
-from geowatch_core.codecs._rfc7946 import GEOMETRIES, Check, Fault
+from geowatch_core.codecs._rfc7946 import GEOMETRIES, BrokenRuleError, Check
 from geowatch_core.errors import CodecError, ConfigurationError, DecodeError, EncodeError
 from geowatch_core.options import option
 from geowatch_core.path import Path
@@ -60,6 +60,7 @@ class GeoJsonCodec(Codec):
 
     name: ClassVar[str] = "geojson"
     content_type: ClassVar[str] = "application/geo+json"
+    document: ClassVar[bool] = True
 
     out_of_range: OutOfRange = option(
         "warn",
@@ -94,6 +95,8 @@ class GeoJsonCodec(Codec):
         value = _json.parse(data)
         self._check(value, DecodeError)
         return value
+
+    decode_checked = staticmethod(_json.parse_checked)
 
     def pack(self, items: Iterable[bytes]) -> bytes:
         """A FeatureCollection of the items, one on a line.
@@ -158,8 +161,8 @@ class GeoJsonCodec(Codec):
         check = Check()
         try:
             check.text(value)
-        except Fault as fault:
-            raise error(fault.what, got=fault.got, fix=fault.fix) from None
+        except BrokenRuleError as broken:
+            raise error(broken.what, got=broken.got, fix=broken.fix) from None
         if check.outside and self.out_of_range != "accept":
             self._tell(*check.outside, error)
 

@@ -32,6 +32,7 @@ class JsonCodec(Codec):
 
     name: ClassVar[str] = "json"
     content_type: ClassVar[str] = "application/json"
+    document: ClassVar[bool] = True
 
     def encode(self, value: Any) -> bytes:
         """The JSON text of `value`, on one line.
@@ -48,6 +49,8 @@ class JsonCodec(Codec):
             DecodeError: not JSON, or it could not be kept.
         """
         return _json.parse(data)
+
+    decode_checked = staticmethod(_json.parse_checked)
 
     def pack(self, items: Iterable[bytes]) -> bytes:
         """A JSON array of the items, one on a line.

@@ -26,9 +26,9 @@
     topic = "#quakes"
     token = "${SLACK_BOT_TOKEN}"
 
-The keys of a broker are the fields of `BrokerOptions`. A configuration of one broker may have them
-at its top level, without ``[[brokers]]``. Each entry of a role names its ``backend``; its other
-keys are the options of that role.
+The keys of a broker are the fields of `geowatch_core.config.options.BrokerOptions`. A configuration
+of one broker may have them at its top level, without ``[[brokers]]``. Each entry of a role names
+its ``backend``; its other keys are the options of that role.
 
 **Defaults.** The nearest wins: an entry's own value, then ``defaults.backends.<its backend>``, then
 ``defaults.roles``, then what the backend says itself; a broker's own value, then ``defaults``. A
@@ -41,11 +41,9 @@ from the environment is never shown in an error: it may be a secret.
 """
 
 from geowatch_core.config.check import Checked, Route, check_config
-from geowatch_core.config.options import BrokerOptions
 from geowatch_core.config.provision import provision_broker, provision_brokers
 
 __all__ = [
-    "BrokerOptions",
     "Checked",
     "Route",
     "check_config",

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import attrs
 
-from geowatch_core.config.document import Config, called
-from geowatch_core.config.plan import Plan
-from geowatch_core.config.reader import find
 from geowatch_core.errors import Mistake, OptionsError
+from geowatch_core.flow.route import unique_names
 from geowatch_core.guarantee import End, Guarantee, guarantee
 from geowatch_core.provision import Prepared
+
+if TYPE_CHECKING:
+    from geowatch_core.config.document import Config
+    from geowatch_core.config.plan import Plan
 
 __all__ = ["Checked", "Route", "check_config"]
 
@@ -73,32 +78,45 @@ def check_config(config: Config) -> Checked:
     Args:
         config: a mapping, or the path of a .toml or .json file.
     """
+    # Imported late, as in provision: importing all of core must stay cheap.
+    from geowatch_core.config.reader import find
+
     found = find(config)
     routes = [] if found.mistakes else [route for plan in found.plans for route in _routes(plan)]
-    return Checked(called=called(config), mistakes=tuple(found.mistakes), routes=tuple(routes))
+    return Checked(called=found.called, mistakes=tuple(found.mistakes), routes=tuple(routes))
 
 
 def _routes(plan: Plan) -> list[Route]:
-    heard = {id(consumer): producer for consumer, producer in plan.duplex}
+    echoes = {id(consumer): id(producer) for consumer, producer in plan.duplex}
     stores = {id(store) for store in plan.stores_in}
+    destinations = _ends(plan.destinations)
+    dead_letter = plan.dead_letter.name if plan.dead_letter else None
     routes = []
-    for source in plan.sources:
+    for prepared, source in zip(plan.sources, _ends(plan.sources), strict=True):
         # A broker never delivers to a duplex node what it consumed from it.
-        others = [end for end in plan.destinations if end is not heard.get(id(source))]
-        promised = guarantee(_end(source, id(source) in stores), [_end(end) for end in others])
+        echo = echoes.get(id(prepared))
+        others = [
+            end
+            for sink, end in zip(plan.destinations, destinations, strict=True)
+            if id(sink) != echo
+        ]
+        start = attrs.evolve(source, starts_over=id(prepared) in stores)
         routes.append(
             Route(
                 broker=plan.name,
                 enabled=plan.options.enabled,
                 source=source.name,
                 destinations=tuple(end.name for end in others),
-                dead_letter=plan.dead_letter.name if plan.dead_letter else None,
-                guarantee=promised,
+                dead_letter=dead_letter,
+                guarantee=guarantee(start, others),
             )
         )
     return routes
 
 
-def _end(role: Prepared, starts_over: bool = False) -> End:
-    # What was made of the options may be able to do less than its kind.
-    return End(role.name, role.make().capabilities, starts_over)
+def _ends(prepared: Sequence[Prepared]) -> list[End]:
+    """The ends as the broker will name them, each with what it can do with its options."""
+    roles = [one.make() for one in prepared]
+    return [
+        End(name, role.capabilities) for name, role in zip(unique_names(roles), roles, strict=True)
+    ]

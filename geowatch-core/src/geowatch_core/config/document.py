@@ -30,10 +30,12 @@ def load(config: Config) -> Mapping[str, Any]:
     if isinstance(config, Mapping):
         return config
     path = Path(config)
+    if path.is_dir():
+        raise _unreadable(path, str(path), "is a folder", "Name a .toml or .json file.")
     parse = {".toml": _toml, ".json": _json}.get(path.suffix.lower())
     if parse is None:
-        fix = "Name a file that ends in .toml or .json."
-        raise _unreadable(path, str(path), f"ends in {path.suffix!r}, which tells no format", fix)
+        fix = "Its name must end in .toml or .json."
+        raise _unreadable(path, str(path), "is in no format that can be told from its name", fix)
     text = _text(path)
     try:
         values = parse(path, text)
@@ -83,7 +85,9 @@ def _json(path: Path, text: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise _syntax(path, error.lineno, error.colno, error.msg, "JSON") from error
+        raise _syntax(
+            path, error.lineno, error.colno, error.msg.removesuffix(" at"), "JSON"
+        ) from error
 
 
 def _end(text: str) -> tuple[int, int]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from geowatch_core.broker import Broker
-from geowatch_core.config.document import Config, called
-from geowatch_core.config.plan import Plan
-from geowatch_core.config.reader import find
-from geowatch_core.errors import ConfigurationError, OptionsError, UnknownNameError
+from geowatch_core.errors import ConfigurationError, UnknownNameError
 from geowatch_core.options import nearest
 from geowatch_core.provision import Prepared, open_duplex
 
-__all__ = ["provision_broker", "provision_brokers"]
+if TYPE_CHECKING:
+    from geowatch_core.config.document import Config
+    from geowatch_core.config.plan import Plan
+    from geowatch_core.config.reader import Findings
 
-B = TypeVar("B", bound=Broker)
+__all__ = ["provision_broker", "provision_brokers"]
 
 
 def provision_brokers(
@@ -41,7 +41,7 @@ def provision_brokers(
         ConfigurationError: `only` names a broker that is not enabled.
         RetryableError, PermanentError: a channel does not open. What was open is closed again.
     """
-    plans = _enabled(config, _plans(config, factory), only)
+    plans = _enabled(_found(config, factory), only)
     plugins = tuple(plugins)
     brokers: list[Broker] = []
     with ExitStack() as opened:
@@ -71,36 +71,40 @@ def provision_broker(
         ConfigurationError: there is not exactly one that is enabled, and no name was given.
         OptionsError, UnknownNameError, RetryableError, PermanentError: as `provision_brokers`.
     """
+    found = _found(config, factory)
     if name is None:
-        enabled = [plan.name for plan in _plans(config, factory) if plan.options.enabled]
+        enabled = [plan.name for plan in found.plans if plan.options.enabled]
         if len(enabled) != 1:
             raise ConfigurationError(
-                f"{called(config)} has {len(enabled)} enabled brokers",
+                f"{found.called} has {len(enabled)} enabled brokers",
                 got=enabled,
                 fix="Name the one that is meant." if enabled else "Enable one: enabled = true.",
             )
         name = enabled[0]
-    return provision_brokers(config, only=[name], factory=factory, plugins=plugins)[0]
+    (plan,) = _enabled(found, [name])
+    return _open(plan, factory, plugins)
 
 
-def _plans(config: Config, factory: Callable[..., Broker]) -> list[Plan]:
+def _found(config: Config, factory: Callable[..., Broker]) -> Findings:
+    # Imported late: importing all of core must stay cheap.
+    from geowatch_core.config.reader import find
+
     found = find(config, whole=factory is Broker)
-    if found.mistakes:
-        raise OptionsError(f"{called(config)} cannot be used", found.mistakes)
-    return found.plans
+    found.require_ok()
+    return found
 
 
-def _enabled(config: Config, plans: list[Plan], only: Collection[str] | None) -> list[Plan]:
-    by_name = {plan.name: plan for plan in plans}
+def _enabled(found: Findings, only: Collection[str] | None) -> list[Plan]:
+    by_name = {plan.name: plan for plan in found.plans}
     for name in only or ():
         if name not in by_name:
             fix = nearest(name, by_name)
-            raise UnknownNameError(f"{called(config)} has no such broker", got=name, fix=fix)
+            raise UnknownNameError(f"{found.called} has no such broker", got=name, fix=fix)
         if not by_name[name].options.enabled:
-            what = f"This broker of {called(config)} is not enabled"
+            what = f"This broker of {found.called} is not enabled"
             raise ConfigurationError(what, got=name, fix="Write enabled = true, or leave it out.")
     wanted = by_name if only is None else only
-    return [plan for plan in plans if plan.options.enabled and plan.name in wanted]
+    return [plan for plan in found.plans if plan.options.enabled and plan.name in wanted]
 
 
 def _open(plan: Plan, factory: Callable[..., Broker], plugins: Iterable[object]) -> Broker:

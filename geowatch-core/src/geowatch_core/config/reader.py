@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from geowatch_core.config.collector import Collector, at
-from geowatch_core.config.document import Config, load
+from geowatch_core.config.document import Config, called, load
 from geowatch_core.config.environment import Environment
 from geowatch_core.config.options import (
     BROKER_KEYS,
@@ -24,6 +24,7 @@ from geowatch_core.errors import Mistake, OptionsError
 from geowatch_core.filter import parse
 from geowatch_core.flow.deduplicate import Deduplicate
 from geowatch_core.flow.retry import Retry
+from geowatch_core.flow.route import refuse_forgetful
 from geowatch_core.options import read
 
 __all__ = ["Findings", "find"]
@@ -37,12 +38,23 @@ class Findings:
     """What a configuration asks for, and what is wrong with it.
 
     Attributes:
+        called: what errors call the configuration.
         plans: the brokers that can be made; all of them if there is no mistake.
         mistakes: everything that is wrong.
     """
 
+    called: str
     plans: list[Plan]
     mistakes: list[Mistake]
+
+    def require_ok(self) -> None:
+        """Do nothing if there is no mistake.
+
+        Raises:
+            OptionsError: lists every mistake.
+        """
+        if self.mistakes:
+            raise OptionsError(f"{self.called} cannot be used", self.mistakes)
 
 
 def find(config: Config, *, whole: bool = True) -> Findings:
@@ -55,12 +67,12 @@ def find(config: Config, *, whole: bool = True) -> Findings:
     try:
         values = load(config)
     except OptionsError as error:
-        return Findings([], list(error.mistakes))
+        return Findings(called(config), [], list(error.mistakes))
     environment = Environment(os.environ)
     collector = Collector()
     plans = _Reader(environment.replaced(values), collector, whole=whole).plans()
     found = [*environment.mistakes, *environment.discreet(collector.mistakes)]
-    return Findings(plans, list(dict.fromkeys(found)))
+    return Findings(called(config), plans, list(dict.fromkeys(found)))
 
 
 @attrs.frozen
@@ -104,7 +116,7 @@ class _Reader:
         if "brokers" in self._values:
             what = "is not a key beside brokers; what they share belongs to defaults"
             self._collector.unknown(alone, _TOP, "", what)
-            if not self._values["brokers"]:
+            if self._values["brokers"] == []:
                 self._collector.add("brokers", "is empty", f"Write {_EXAMPLE}.")
             return self._collector.tables(self._values["brokers"], "brokers", _EXAMPLE)
         if not alone.keys() & set(BROKER_KEYS):
@@ -123,7 +135,7 @@ class _Reader:
         before = len(self._collector.mistakes)
         options = self._options(table)
         plan = self._parts(table, options or BrokerOptions(), number)
-        self._check_name(table, plan.name)
+        self._check_name(table, number)
         if self._whole:
             self._check_ends(table)
         # Only of destinations that are known can be said that all of them forget.
@@ -171,7 +183,9 @@ class _Reader:
             return self._collector.attempt(place, read, Deduplicate, value, place)
         return Deduplicate() if wanted is True else None
 
-    def _check_name(self, table: _Table, name: str) -> None:
+    def _check_name(self, table: _Table, number: int) -> None:
+        given = table.values.get("name")
+        name = given if isinstance(given, str) else f"broker-{number}"
         first = self._names.setdefault(name, table.place)
         if first != table.place:
             what = f"is the name of {first}, too"
@@ -186,13 +200,17 @@ class _Reader:
             self._collector.add(table.place, "the broker has no destination", fix)
 
     def _check_keeping(self, plan: Plan, table: _Table) -> None:
-        ends = plan.destinations
-        keeping = any(end.spec.capabilities.durable for end in ends)
-        if ends and not keeping and not plan.options.best_effort:
-            names = " and ".join(end.name for end in ends)
-            fix = "Add a destination that keeps it, or accept the loss with best_effort = true."
-            what = f"every destination may forget what it confirmed: {names}"
-            self._collector.add(table.home("best_effort"), what, fix)
+        """What the broker itself would refuse once everything is open."""
+        if plan.options.best_effort:
+            return
+        place = table.home("best_effort")
+        sinks = {id(end): end.make() for end in plan.destinations}
+        for echo in (None, *(producer for _, producer in plan.duplex)):
+            others = [sink for key, sink in sinks.items() if key != id(echo)]
+            self._collector.attempt(place, refuse_forgetful, plan.name, others)
+        if plan.dead_letter is not None:
+            what = f"the dead letter of {plan.name}"
+            self._collector.attempt(place, refuse_forgetful, what, [plan.dead_letter.make()])
 
 
 def _only_hears_itself(table: _Table) -> bool:

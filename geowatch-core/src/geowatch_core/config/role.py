@@ -173,8 +173,9 @@ class RoleReader:
             applying = {key: value for key, value in values.items() if key in known}
             options |= applying
             homes |= {key: at(home, key) for key in applying}
-        own = {key: value for key, value in table.items() if key != "backend"}
-        homes |= {key: at(place, str(key)) for key in own}
+        self._collector.unknown(table, {"backend", *known}, place, "is not an option here")
+        own = {key: value for key, value in table.items() if key in known}
+        homes |= {key: at(place, key) for key in own}
         return _Entry(place, backend, specs, options | own, homes)
 
     def _prepared(self, entry: _Entry, role: RoleName, given: Mapping[str, Any]) -> Prepared | None:

@@ -77,8 +77,7 @@ class Lines:
             return []
         elif self._follow:
             return self._next_file(count, settled)
-        at_end = len(messages) < count and not self._reader.rewritten
-        self.ended = at_end and not self._follow
+        self.ended = self._reader.at_end and not self._follow
         return messages
 
     def close(self) -> None:

@@ -21,12 +21,14 @@ class LineReader:
 
     Attributes:
         offset: behind the last line that was split off.
+        at_end: the last ``read`` found no more lines, and not because of an error.
         rewritten: what stood before ``offset`` is no longer there: nothing more is read.
         unended: where the last line starts, if it was given out without an end.
     """
 
     def __init__(self, file: InputFile, max_line: int, offset: int = 0) -> None:
         self.offset = offset
+        self.at_end = False
         self.rewritten = False
         self.unended: int | None = None
         self._file = file
@@ -45,6 +47,7 @@ class LineReader:
             PermanentError: the next line is too long. All lines before it came first.
         """
         messages: list[Message] = []
+        self.at_end = False
         while len(messages) < most:
             if self._at == len(self._lines) and not self._filled(final, messages):
                 break
@@ -67,7 +70,10 @@ class LineReader:
     def _fill(self, final: bool) -> bool:
         """Split the next chunk into lines; whether there was one."""
         self.rewritten = self._was_rewritten()
-        if self.rewritten or self.unended is not None:
+        if self.rewritten:
+            return False
+        if self.unended is not None:  # what was written behind it since is not a line by itself
+            self.at_end = True
             return False
         chunk = self._file.read(_CHUNK, self.offset)
         if b"\n" not in chunk:
@@ -79,6 +85,7 @@ class LineReader:
             self.unended = self.offset
             self._keep([chunk], [self.offset + len(chunk)], chunk)
             return True
+        self.at_end = True
         return False
 
     def _was_rewritten(self) -> bool:

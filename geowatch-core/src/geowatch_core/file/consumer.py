@@ -35,6 +35,8 @@ class FileConsumer(Consumer):
     shows it), or the number of its item in the document, from 1.
     """
 
+    capabilities = CONSUMER
+
     def __init__(self, options: FileConsumerOptions, /, *, name: str, codec: Codec) -> None:
         super().__init__(name=name, codec=codec)
         self.capabilities = attrs.evolve(CONSUMER, max_unsettled=options.max_unsettled)
@@ -49,12 +51,12 @@ class FileConsumer(Consumer):
 
     @property
     def exhausted(self) -> bool:
-        """Whether the file is not followed, and everything in it was settled."""
+        """Whether the file is not followed, and nothing of it is left to bring."""
         with self._changed:
             return self._done()
 
     def _done(self) -> bool:
-        return self._source is not None and self._source.ended and not len(self._prefix)
+        return self._source is not None and self._source.ended and not self._again
 
     def _open(self) -> None:
         source = self._made_source()
@@ -72,7 +74,7 @@ class FileConsumer(Consumer):
         if framing is None:
             whole = options.path.lower().endswith(_DOCUMENTS) and not options.follow
             framing = Framing.DOCUMENT if whole and self.codec.document else Framing.LINES
-        if framing is Framing.LINES:
+        if framing == Framing.LINES:
             return Lines(self._place, follow=options.follow, max_line=options.max_line)
         return Document(self._place, unpack=self.codec.unpack, max_document=options.max_document)
 

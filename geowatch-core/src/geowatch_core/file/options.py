@@ -80,7 +80,7 @@ class FileConsumerOptions(FileOptions):
     )
 
     def __attrs_post_init__(self) -> None:
-        if self.follow and self.framing is Framing.DOCUMENT:
+        if self.follow and self.framing == Framing.DOCUMENT:
             fix = 'Follow a file of lines (framing = "lines"), or read the document without follow.'
             mistake = Mistake("follow", "does not go together with framing = document", fix)
             raise OptionsError("These options cannot be used", [mistake])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import attrs
 
@@ -12,7 +12,7 @@ from geowatch_core.flow.failure import Failure
 from geowatch_core.flow.source import Source
 from geowatch_core.message import Message
 
-__all__ = ["Batch", "Parcel"]
+__all__ = ["Batch", "Parcel", "by_source"]
 
 
 @attrs.frozen(eq=False)
@@ -84,3 +84,11 @@ class Batch:
     def undelivered(self) -> list[Failure]:
         """One failure for each message that some destination or stage refused."""
         return list({id(failure.message): failure for failure in self.failures}.values())
+
+
+def by_source(batches: Iterable[Batch]) -> list[tuple[Source | None, list[Batch]]]:
+    """The batches of each source together, in order."""
+    groups: dict[int, list[Batch]] = {}
+    for batch in batches:
+        groups.setdefault(id(batch.source), []).append(batch)
+    return [(group[0].source, group) for group in groups.values()]

@@ -82,7 +82,8 @@ def _stopped(failure: Failure, count: int, why: str) -> BrokerStoppedError:
     stopped = BrokerStoppedError(
         f"{count} message(s) cannot go on, the first of {source} at position "
         f"{message.position!r}: {failure.where}: {failure.error} {why}",
-        fix="Mend the cause and run again, or give the broker a dead_letter. Nothing of its batch was acked.",
+        fix="Mend the cause and run again, or give the broker a dead_letter. Nothing of this batch "
+        "was acked.",
     )
     stopped.__cause__ = failure.error
     return stopped

@@ -35,6 +35,8 @@ class Decoder:
         reading = self._readers[codec]([message.data for message in run])
         columns = dict(zip(self._paths, reading.columns, strict=True))
         if not reading.errors:
+            for message in run:
+                message.checked = True
             return list(run), columns
         for index, error in reading.errors.items():
             batch.failures.append(Failure(run[index], error, 1, "decode"))

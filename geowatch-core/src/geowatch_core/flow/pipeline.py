@@ -14,17 +14,18 @@ bounded whatever the backlog. Batches are settled in the order in which they wer
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 import attrs
 
-from geowatch_core.flow.batch import Batch, Parcel
+from geowatch_core.flow.batch import Batch, Parcel, by_source
 from geowatch_core.flow.destination import Destination
 from geowatch_core.flow.source import Source
 
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Flow"]
 
+_MOMENT = 0.1
+"""Most seconds until the worker looks whether it shall stop."""
 _READER_GRACE = 2.0
 """Seconds for readers to notice a stop; consumers return from a wait well within."""
 _SETTLER_GRACE = 5.0
-"""Seconds for an ack that has begun to return, once nothing else is waited for."""
+"""Seconds for an ack that has begun to return: only it knows what will come again."""
 
 
 @attrs.frozen
@@ -59,6 +62,9 @@ class _Wake:
     """Somebody asked the run to stop, or a thread failed: look."""
 
 
+_Event = _Consumed | _Settled | _Ended | _Wake
+
+
 class Flow:
     """One run of a broker.
 
@@ -70,9 +76,10 @@ class Flow:
     def __init__(self, broker: Broker, max_cycle: int) -> None:
         self._broker = broker
         self._max_cycle = max_cycle
-        self._stop = threading.Event()
+        self._stopping = False
+        self._stopped = threading.Event()
         self._abandoned = broker.abandoned
-        self._events: SimpleQueue[_Consumed | _Settled | _Ended | _Wake] = SimpleQueue()
+        self._events: SimpleQueue[_Event] = SimpleQueue()
         self._settling: SimpleQueue[Batch | None] = SimpleQueue()
         self._delivering: dict[Destination, SimpleQueue[tuple[Batch, Parcel] | None]] = {
             destination: SimpleQueue() for destination in broker.destinations
@@ -85,14 +92,19 @@ class Flow:
         self.failure: BaseException | None = None
 
     def stop(self) -> None:
-        """Stop consuming, and drain. Safe to call from any thread and from a signal handler."""
-        self._stop.set()
+        """Stop consuming, and drain.
+
+        Safe to call from any thread and from a signal handler, which may have interrupted this very
+        method: it takes no lock. The worker tells the readers, as soon as it looks.
+        """
+        self._stopping = True
         self._events.put(_Wake())
 
     def fail(self, error: BaseException) -> None:
-        """Stop, because of `error`; the first one counts."""
+        """Stop, because of `error`, and wait for nothing more; the first one counts."""
         if self.failure is None:
             self.failure = error
+        self._abandoned.set()
         self.stop()
 
     def run(self) -> None:
@@ -107,25 +119,22 @@ class Flow:
         except BaseException as error:
             self.fail(error)
         self._drain()
-        for line in self._delivering.values():
-            line.put(None)
-        self._settling.put(None)
         for thread in self._threads:
             thread.join(timeout=1)
         if self.failure is not None:
             raise self.failure
 
     def _start_threads(self) -> None:
+        self._settler = self._start(self._settle, "settle")
+        for destination in self._delivering:
+            self._start(partial(self._deliver, destination), f"deliver {destination.name}")
         sources: list[Source | None] = [*self._broker.sources]
         for source in sources or [None]:
             self._permits[id(source)] = threading.Semaphore(self._broker.in_flight)
             self._reading += 1
-            self._start(lambda source=source: self._read(source), f"read {source}")  # type: ignore[misc]
-        for destination in self._delivering:
-            self._start(lambda d=destination: self._deliver(d), f"deliver {destination.name}")  # type: ignore[misc]
-        self._start(self._settle, "settle")
+            self._start(partial(self._read, source), f"read {source.name if source else 'nothing'}")
 
-    def _start(self, target: Callable[[], None], name: str) -> None:
+    def _start(self, target: Callable[[], None], name: str) -> threading.Thread:
         def guarded() -> None:
             try:
                 target()
@@ -136,23 +145,31 @@ class Flow:
         thread = threading.Thread(target=guarded, name=f"geowatch {name}", daemon=True)
         self._threads.append(thread)
         thread.start()
+        return thread
 
     # --- the worker: the thread that called run -------------------------------------------------
 
     def _work(self) -> None:
-        while not self._stop.is_set() and (self._reading or self._waiting or self._flying):
-            self._take(self._events.get())
-            while self._waiting and self._may_cycle() and not self._stop.is_set():
+        while not self._stopping and (self._reading or self._waiting or self._flying):
+            self._take(self._event())
+            while self._waiting and self._may_cycle() and not self._stopping:
                 self._cycle(self._waiting.popleft())
+
+    def _event(self) -> _Event:
+        """The next event, soon: a signal that comes just before a wait begins does not end it."""
+        try:
+            return self._events.get(timeout=_MOMENT)
+        except Empty:
+            return _Wake()
 
     def _may_cycle(self) -> bool:
         return not (self._flying and self._broker.sequential)
 
-    def _take(self, event: _Consumed | _Settled | _Ended | _Wake) -> None:
+    def _take(self, event: _Event) -> None:
         match event:
             case _Consumed(batch):
-                self._broker.begin(batch)
                 self._waiting.append(batch)
+                self._broker.begin(batch)
             case _Settled(batch):
                 self._flying.remove(batch)
                 self._permits[id(batch.source)].release()
@@ -171,68 +188,65 @@ class Flow:
 
     def _drain(self) -> None:
         """Finish what is in flight within the deadline, and give back everything else."""
+        self._stopped.set()
         started = time.monotonic()
-        patience = 0.0 if self.failure else self._broker.drain_timeout
-        self._give_back_waiting()
-        while (elapsed := time.monotonic() - started) < max(patience, _READER_GRACE):
-            if not (self._reading or (self._flying and elapsed < patience)):
-                break
-            with suppress(Empty):
-                self._take(self._events.get(timeout=0.1))
-            self._give_back_waiting()
+        self._take_while(lambda: self._reading > 0, started + _READER_GRACE)
+        self._take_while(self._unfinished, started + self._broker.drain_timeout)
         self._abandoned.set()
-        for batch in list(self._flying):
-            if batch.claim():
-                self._give_back(batch)
-            else:
-                self._await_settlement(batch)
+        for line in self._delivering.values():
+            line.put(None)
+        self._settling.put(None)
+        self._settler.join(_SETTLER_GRACE)
+        self._take_while(lambda: not self._events.empty(), math.inf)
+        self._give_back([*self._flying, *self._waiting])
 
-    def _await_settlement(self, batch: Batch) -> None:
-        """The settler is at this very batch: a moment more decides whether it was acked."""
-        deadline = time.monotonic() + _SETTLER_GRACE
-        while batch in self._flying and time.monotonic() < deadline:
-            with suppress(Empty):
-                self._take(self._events.get(timeout=0.1))
-        if batch in self._flying:
-            self._flying.remove(batch)
-            self._broker.give_up(batch)
+    def _unfinished(self) -> bool:
+        return bool(self._reading or self._flying) and not self._abandoned.is_set()
 
-    def _give_back_waiting(self) -> None:
-        while self._waiting:
-            self._give_back(self._waiting.popleft())
+    def _take_while(self, busy: Callable[[], bool], deadline: float) -> None:
+        """Take events as long as `busy`; what an observer raises fails the run, and no more."""
+        while busy() and time.monotonic() < deadline:
+            self._guarded(self._take, self._event())
 
-    def _give_back(self, batch: Batch) -> None:
-        if batch in self._flying:
-            self._flying.remove(batch)
-        if batch.source is not None and batch.consumed:
-            batch.source.give_back(batch.consumed)
-        self._broker.give_up(batch)
+    def _guarded(self, do: Callable[..., None], *given: object) -> None:
+        try:
+            do(*given)
+        except BaseException as error:
+            self.fail(error)
+
+    def _give_back(self, batches: Sequence[Batch]) -> None:
+        """Give back to each source everything at once, so that it comes again in order."""
+        for source, group in by_source(batches):
+            messages = [message for batch in group for message in batch.consumed]
+            # A settler that hangs in an ack would keep us here: then they come again by themselves.
+            if source is not None and messages and not self._settler.is_alive():
+                self._guarded(source.give_back, messages)
+        for batch in batches:
+            self._guarded(self._broker.give_up, batch)
 
     # --- the other threads ----------------------------------------------------------------------
 
     def _read(self, source: Source | None) -> None:
         broker, permit, cycles = self._broker, self._permits[id(source)], 0
         try:
-            while not self._stop.is_set() and not (
-                source is not None and source.consumer.exhausted
-            ):
+            while not (self._stopping or (source and source.consumer.exhausted)):
                 if not permit.acquire(timeout=0.2):
                     continue
-                messages = broker.consume(source, self._stop)
+                messages = broker.consume(source, self._stopped)
                 self._events.put(_Consumed(broker.new_batch(source, messages)))
                 cycles += 1
                 if cycles == self._max_cycle:
                     break
                 if broker.sleep_period:
-                    self._stop.wait(broker.sleep_period)
+                    self._stopped.wait(broker.sleep_period)
         finally:
             self._events.put(_Ended())
 
     def _deliver(self, destination: Destination) -> None:
         line = self._delivering[destination]
         while (job := line.get()) is not None:
-            batch, parcel = job
-            self._broker.deliver(batch, parcel)
+            if not self._abandoned.is_set():
+                self._broker.deliver(*job)
 
     def _settle(self) -> None:
         """Ack batches in order, as many at once as have been answered for."""
@@ -242,15 +256,12 @@ class Flow:
             if self._abandoned.is_set():
                 return
             ready, next_one = self._ready(next_one)
-            claimed = [batch for batch in ready if batch.claim()]
             try:
-                self._broker.ack(claimed)
-            except BaseException:
-                for batch in claimed:
-                    batch.unclaim()
-                raise
-            for batch in claimed:
-                self._events.put(_Settled(batch))
+                self._broker.ack(ready)
+            finally:
+                for batch in ready:
+                    if batch.acked:
+                        self._events.put(_Settled(batch))
             if next_one is None:
                 next_one = self._settling.get()
 

@@ -1,4 +1,4 @@
-"""Which destinations a source's messages reach, and whether they would be kept there."""
+"""What a broker is made of: refusals before it runs, and what reports call its parts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from geowatch_core.producer import Producer
 from geowatch_core.role import Role
 from geowatch_core.store import Store
 
-__all__ = ["refuse_forgetful", "unique_names"]
+__all__ = ["refuse_forgetful", "refuse_no_room", "unique_names"]
 
 
 def refuse_forgetful(name: str, sinks: Sequence[Producer | Store]) -> None:
@@ -24,6 +24,18 @@ def refuse_forgetful(name: str, sinks: Sequence[Producer | Store]) -> None:
             got=[sink.name for sink in sinks],
             fix="Add one that keeps it, or say best_effort=True.",
         )
+
+
+def refuse_no_room(**options: int) -> None:
+    """See to it that a batch can hold a message, and that there can be a batch.
+
+    Raises:
+        ConfigurationError: one of `options` is below 1; a broker would wait for ever.
+    """
+    for name, value in options.items():
+        if value < 1:
+            fix = "Make room for one message or more."
+            raise ConfigurationError(f"{name} must be at least 1", got=value, fix=fix)
 
 
 def unique_names(roles: Sequence[Role]) -> list[str]:

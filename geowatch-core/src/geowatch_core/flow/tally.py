@@ -37,6 +37,11 @@ class Tally:
         self._plugins.check_pending()
         self._hook = self._plugins.hook
 
+    @property
+    def observed(self) -> bool:
+        """Whether anybody observes."""
+        return bool(self._plugins.get_plugins())
+
     def started(self) -> None:
         """A run begins."""
         self.report = Report()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+import attrs
+
 from geowatch_core.codec import Codec
 from geowatch_core.consumer import Consumer
 from geowatch_core.memory import _driver
@@ -25,6 +27,11 @@ class MemoryConsumer(Consumer):
 
     def __init__(self, options: MemoryConsumerOptions, /, *, name: str, codec: Codec) -> None:
         super().__init__(name=name, codec=codec)
+        self.capabilities = attrs.evolve(
+            STREAM,
+            max_unsettled=options.max_unsettled,
+            redelivers_after=options.redeliver_after,
+        )
         self._options = options
         self._topic = _driver.topic(options.full_topic)
         self._unsettled: set[int] = set()
@@ -39,10 +46,8 @@ class MemoryConsumer(Consumer):
             return -1 if self._closed else min(count, most - len(self._unsettled))
 
         most = self._options.max_unsettled
-        wait = 0.0 if self._options.until_empty else timeout
-        messages = self._topic.take(room, wait, self._options.redeliver_after)
-        self._unsettled.update([message.position for message in messages])
-        return messages
+        wait = 0.0 if self.exhausted else timeout
+        return self._topic.take(self._unsettled, room, wait, self._options.redeliver_after)
 
     def _ack(self, messages: Sequence[Message]) -> None:
         ids = [message.position for message in messages]
@@ -62,5 +67,4 @@ class MemoryConsumer(Consumer):
         self._topic.give_back(ids)
 
     def _close(self) -> None:
-        self._topic.give_back(list(self._unsettled))
-        self._topic.wake()
+        self._topic.give_back(self._unsettled)

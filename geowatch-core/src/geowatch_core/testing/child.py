@@ -1,6 +1,7 @@
-"""A process that uses a role and dies without closing it: ``python -m geowatch_core.testing.child``.
+"""A process that uses a role and dies without closing it.
 
-It reads one JSON object from its standard input and writes one to its standard output.
+``python -m geowatch_core.testing.child`` reads one JSON object from its standard input and
+writes one to its standard output.
 """
 
 from __future__ import annotations

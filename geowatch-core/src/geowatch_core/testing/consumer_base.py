@@ -11,7 +11,7 @@ from geowatch_core.capabilities import Order, Settlement
 from geowatch_core.consumer import Consumer
 from geowatch_core.message import Message
 from geowatch_core.testing.background import background, within
-from geowatch_core.testing.role_kit import RoleKit
+from geowatch_core.testing.role_kit import PROMPT, RoleKit
 from geowatch_core.testing.verdict import ensure_same
 
 __all__ = ["ConsumerBase", "datas", "gather", "until_quiet"]
@@ -95,12 +95,23 @@ def datas(messages: Iterable[Message]) -> list[bytes]:
     return [message.data for message in messages]
 
 
+def consume(consumer: Consumer, count: int, timeout: float) -> list[Message]:
+    """What one call brings; a consumer that hangs must not hang the check."""
+    __tracebackhide__ = True
+    return within(
+        timeout + 2 * PROMPT,
+        background(lambda: consumer.consume(count, timeout)),
+        f"consume(timeout={timeout:g}) goes on long after its timeout",
+        fix="Pass `timeout` on to the service, cut into waits of a second at most.",
+    )
+
+
 def gather(consumer: Consumer, count: int, patience: float, most: int = 500) -> list[Message]:
     """The next `count` messages; fewer if `patience` seconds bring no more."""
     messages: list[Message] = []
     deadline = time.monotonic() + patience
     while len(messages) < count and time.monotonic() < deadline:
-        more = consumer.consume(min(count - len(messages), most), _SLICE)
+        more = consume(consumer, min(count - len(messages), most), _SLICE)
         messages += more
         if more:
             deadline = time.monotonic() + patience
@@ -111,7 +122,7 @@ def until_quiet(consumer: Consumer, silence: float) -> list[Message]:
     """Whatever comes until nothing came for a while."""
     messages: list[Message] = []
     for _ in range(_ENDLESS):  # what comes again and again for ever has been seen by then
-        more = consumer.consume(500, silence)
+        more = consume(consumer, 500, silence)
         if not more:
             break
         messages += more

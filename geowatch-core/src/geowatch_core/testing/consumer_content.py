@@ -108,7 +108,10 @@ class ConsumerContent(ConsumerBase, kit=True):
         call = background(lambda: consumer.consume(10, timeout))
         fix = "Pass `timeout` on to the service, cut into waits of a second at most."
         messages = within(
-            timeout + PROMPT, call, f"consume(timeout={timeout}) on an empty channel goes on", fix=fix
+            timeout + PROMPT,
+            call,
+            f"consume(timeout={timeout}) on an empty channel goes on",
+            fix=fix,
         )
         ensure_same(datas(messages), [], "An empty channel brought messages", fix="Bring none.")
         took = time.monotonic() - began
@@ -147,7 +150,7 @@ class ConsumerContent(ConsumerBase, kit=True):
                 datas(m for m in got if key_of.get(m.data) == key),
                 datas(expected),
                 "The order of messages changed" + (f" within the key {key!r}" if key else ""),
-                fix="Hand on what the service gives in its order; or claim less: Order.KEY or NONE.",
+                fix="Hand on what the service gives in its order; or claim Order.KEY or NONE.",
                 ordered=True,
             )
 

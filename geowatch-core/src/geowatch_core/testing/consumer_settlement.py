@@ -21,7 +21,7 @@ class ConsumerSettlement(ConsumerBase, kit=True):
 
     @_settles
     def test_unsettled_messages_come_again_after_reopen(self) -> None:
-        """What was consumed and neither acked nor nacked comes again when the channel is reopened."""
+        """What was consumed and neither acked nor nacked comes again after a reopen."""
         consumer = self.consumer()
         messages = self.take(consumer, ["A", "B", "C", "D"])
         for _ in range(2):
@@ -86,7 +86,7 @@ class ConsumerSettlement(ConsumerBase, kit=True):
 
     @_settles
     def test_a_later_ack_never_settles_an_earlier_message(self) -> None:
-        """After an ack of the last two of five only, a reopen brings the first three at the least."""
+        """After an ack of only the last two of five, a reopen brings at least the first three."""
         consumer = self.consumer()
         messages = self.take(consumer, ["A", "B", "C", "D", "E"])
         consumer.ack([messages[4]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 
 import attrs
@@ -95,7 +96,7 @@ class ConsumerThread(ConsumerBase, kit=True):
         )
 
     def test_reopen_under_load(self) -> None:
-        """Closed again and again while another thread consumes and acks, the channel loses nothing."""
+        """Closed again and again while a thread consumes and acks, it loses nothing."""
         seen = _Seen()
         expected: list[bytes] = []
         for chunk in range(_REOPENS):
@@ -111,7 +112,7 @@ class ConsumerThread(ConsumerBase, kit=True):
         if self.claims.settles is Settlement.NONE:
             return
         consumer = self.consumer()
-        while messages := gather(consumer, 1, max(self.channel.silence, 2 * PROMPT)):
+        while messages := gather(consumer, 1, self._left(seen, expected)):
             seen.again |= seen.acked.intersection(datas(messages))
             seen.brought.update(datas(messages))
             consumer.ack(messages)
@@ -127,6 +128,11 @@ class ConsumerThread(ConsumerBase, kit=True):
             expected="that the channel remembers an ack before it returns",
             fix="Wait for the service's answer in _ack.",
         )
+
+    def _left(self, seen: _Seen, expected: Sequence[bytes]) -> float:
+        """How long to wait for another message: patiently for what has not been seen yet."""
+        missing = len(seen.brought) < len(expected)
+        return self.channel.patience if missing else self.channel.silence
 
     def _wait_for_some(self, seen: _Seen, already: int) -> None:
         deadline = time.monotonic() + self.channel.patience

@@ -22,15 +22,17 @@ class Fault:
             something the service will refuse for ever.
         indexes: the entries that fail in the next call of the service, which takes the others;
             None where the whole call fails and nothing is taken.
+        entries: beside ``indexes``, how many entries that call has.
         retry_after: the seconds that the service asks to wait; None where it says nothing.
     """
 
     at: Stage
     kind: Kind = "retryable"
     indexes: frozenset[int] | None = None
+    entries: int | None = None
     retry_after: float | None = None
 
     def __str__(self) -> str:
-        entries = "" if self.indexes is None else f" for entries {sorted(self.indexes)}"
+        entries = "" if self.indexes is None else f" of the entries {sorted(self.indexes)} only"
         wait = "" if self.retry_after is None else f", retry_after {self.retry_after:g} s"
         return f"a {self.kind} failure at {self.at}{entries}{wait}"

@@ -82,7 +82,7 @@ class Kit:
         return None
 
     @classmethod
-    def tested(cls) -> tuple[str, str]:
+    def about(cls) -> tuple[str, str]:
         """What this class tests: the kind of thing and its name, for the summary."""
         return "", cls.__name__
 

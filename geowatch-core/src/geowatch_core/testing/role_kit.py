@@ -65,7 +65,7 @@ class RoleKit(Kit, kit=True):
         return str(getattr(method, "otherwise", ""))
 
     @classmethod
-    def tested(cls) -> tuple[str, str]:
+    def about(cls) -> tuple[str, str]:
         """The role and the name of its backend."""
         return cls.role, cls.harness.backend
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import attrs
 
-from geowatch_core.backend import AnyRole
 from geowatch_core.capabilities import Capabilities
 from geowatch_core.errors import ClosedError
 from geowatch_core.provision import make_codec
@@ -37,7 +36,7 @@ class RoleLife(RoleKit, kit=True):
         )
 
     def test_a_role_opens_and_closes_once(self) -> None:
-        """A second open or close does nothing, and nothing works before the one or after the other."""
+        """A second open or close does nothing, and after close nothing works."""
         role = self.opened()
         ensure(
             role.open() is role,
@@ -52,7 +51,7 @@ class RoleLife(RoleKit, kit=True):
         _ensure_closed(lambda: self.use(role), "using it after close()")
 
     def test_a_role_that_was_not_opened_does_nothing(self) -> None:
-        """Making a role does no input or output, using it is refused, and closing it is harmless."""
+        """Making a role does no input or output, using it is refused, closing it harmless."""
         given = self.channel.given(self.role, {})
         options = self.spec().options.read(given)
         before = Held.now()
@@ -140,5 +139,3 @@ def _narrower(name: str, now: object, then: object) -> bool:
         return isinstance(now, int) and (then is None or (isinstance(then, int) and now < then))
     # Which kinds of settlement and order are less than others depends on who reads them.
     return name == "redelivers_after" or str(now) == "none"
-
-

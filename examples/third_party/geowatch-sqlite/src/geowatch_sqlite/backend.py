@@ -10,15 +10,13 @@ from geowatch_sqlite.options import (
     SqliteStoreOptions,
 )
 
-LARGEST = 100_000_000
-"""Bytes of the largest message: kept well below SQLite's own limit of 10^9 bytes a row."""
+LARGEST = 64 << 20
+"""Bytes of the largest message: well below the 10^9 that SQLite allows a row, headers and all."""
 
 CONSUMER = Capabilities(
     settles=Settlement.EACH, order=Order.ALL, keys=True, headers=True, times=True
 )
-PRODUCER = Capabilities(
-    order=Order.ALL, keys=True, headers=True, times=True, max_message=LARGEST
-)
+PRODUCER = Capabilities(order=Order.ALL, keys=True, headers=True, times=True, max_message=LARGEST)
 STORE = Capabilities(reads_back=True)
 
 

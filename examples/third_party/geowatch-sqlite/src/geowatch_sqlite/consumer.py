@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import time
-import uuid
 from collections.abc import Sequence
 
 from geowatch_core.codec import Codec
 from geowatch_core.consumer import Consumer
-from geowatch_core.errors import ServiceError
+from geowatch_core.errors import ClosedError, ServiceError
 from geowatch_core.message import Message
 
 from geowatch_sqlite._driver import Database
@@ -19,7 +19,7 @@ from geowatch_sqlite.options import SqliteConsumerOptions
 
 _log = logging.getLogger(__name__)
 _POLL = 0.02
-"""Seconds between two looks at an empty topic. A look reads one page that is in memory."""
+"""Seconds between two looks at an empty topic. A look reads a few pages that are in memory."""
 
 
 class SqliteConsumer(Consumer):
@@ -34,15 +34,19 @@ class SqliteConsumer(Consumer):
     def __init__(self, options: SqliteConsumerOptions, /, *, name: str, codec: Codec) -> None:
         super().__init__(name=name, codec=codec)
         self._options = options
-        self._lease = uuid.uuid4().hex
+        self._topic = options.full_topic
+        self._lease = secrets.randbits(62)
         self._unsettled = 0
-        self._counting = threading.Condition()
+        self._counting = threading.Lock()
         self._closing = threading.Event()
 
     @property
     def exhausted(self) -> bool:
-        """With ``until_empty``: whether the topic has nothing left to bring."""
-        return self._options.until_empty and not self._database.ready(self._options.full_topic)
+        """With ``until_empty``: whether the topic has nothing left to bring.
+
+        What another consumer holds is left to bring: that consumer may give it back, or die.
+        """
+        return self._options.until_empty and self._database.done(self._topic, self._lease)
 
     def _open(self) -> None:
         self._database = Database(self._options.path, self._options.timeout)
@@ -50,20 +54,24 @@ class SqliteConsumer(Consumer):
         self._heart.start()
 
     def _consume(self, count: int, timeout: float) -> list[Message]:
-        topic, options = self._options.full_topic, self._options
-        deadline = time.monotonic() + (0 if options.until_empty else timeout)
-        while not self._closing.is_set():
-            room = min(count, options.max_unsettled - self._unsettled)
-            if room > 0 and self._database.ready(topic):
-                messages = self._database.take(topic, room, self._lease, options.lease)
-                self._count(len(messages))
-                if messages:
-                    return messages
-            left = deadline - time.monotonic()
-            if left <= 0:
-                break
-            self._closing.wait(min(_POLL, left))
-        return []
+        deadline = time.monotonic() + timeout
+        try:
+            while not (messages := self._take(count)) and not self.exhausted:
+                left = deadline - time.monotonic()
+                if left <= 0 or self._closing.wait(min(_POLL, left)):
+                    break
+        except ClosedError:  # meanwhile, by another thread
+            return []
+        return messages
+
+    def _take(self, count: int) -> list[Message]:
+        """What is there for this consumer now. Looking takes no lock that a writer waits for."""
+        room = min(count, self._options.max_unsettled - self._unsettled)
+        if room <= 0 or not self._database.ready(self._topic):
+            return []
+        messages = self._database.take(self._topic, room, self._lease, self._options.lease)
+        self._count(len(messages))
+        return messages
 
     def _ack(self, messages: Sequence[Message]) -> None:
         removed = self._database.remove(self._lease, [m.position for m in messages])
@@ -83,7 +91,7 @@ class SqliteConsumer(Consumer):
         self._closing.set()
         self._heart.join()
         try:
-            self._database.release(self._lease)
+            self._database.end(self._lease)
         finally:
             self._database.close()
 
@@ -92,6 +100,7 @@ class SqliteConsumer(Consumer):
             self._unsettled += change
 
     def _beat(self) -> None:
+        """Renew the lease for as long as this process runs, however slow it is."""
         while not self._closing.wait(self._options.lease / 3):
             try:
                 if self._unsettled:

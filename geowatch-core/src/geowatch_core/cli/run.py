@@ -1,0 +1,120 @@
+"""``geowatch-core run``: the brokers of a configuration, until they end or are stopped."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import suppress
+
+from geowatch_core.broker import Broker
+from geowatch_core.cli import output
+from geowatch_core.cli.check import Commands
+from geowatch_core.cli.exits import TEXT, Exit
+from geowatch_core.cli.progress import Progress, shown
+from geowatch_core.cli.summary import summary
+from geowatch_core.cli.team import Team
+from geowatch_core.config import provision_brokers
+from geowatch_core.errors import ConfigurationError
+
+__all__ = ["add_commands"]
+
+
+def add_commands(
+    commands: Commands[argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    """Add ``run``."""
+    parser = commands.add_parser(
+        "run",
+        parents=[common],
+        help="run the brokers of a configuration",
+        description="Run the enabled brokers of a configuration, until their sources end, one of "
+        "them fails, or SIGINT or SIGTERM arrives: the first stops consuming and finishes what is "
+        "in flight, a second leaves at once and acknowledges nothing more.",
+        epilog=TEXT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", metavar="FILE", help="a .toml or .json file")
+    parser.add_argument(
+        "--broker",
+        metavar="NAME",
+        action="append",
+        help="run only this broker; may be given several times",
+    )
+    parser.add_argument(
+        "--max-cycle",
+        metavar="N",
+        type=_count,
+        default=0,
+        help="consume at most N times from each source; 0, the default, for no limit",
+    )
+    parser.set_defaults(act=_run)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a number that is not negative, got {text!r}")
+    return int(text)
+
+
+def _run(given: argparse.Namespace) -> int:
+    progress = Progress()
+    brokers = provision_brokers(given.file, only=given.broker, plugins=[progress])
+    if not brokers:
+        fix = "Give one of them enabled = true."
+        raise ConfigurationError(f"No broker of {given.file} is enabled", fix=fix)
+    for broker in brokers:
+        output.tell(_route(broker))
+    team = Team(brokers, given.max_cycle)
+    watch = _Watch(team, brokers, debug=given.debug)
+    with shown(progress) as show:
+
+        def look() -> None:
+            # A terminal that is gone is no reason to stop.
+            with suppress(OSError):
+                show()
+            watch.look()
+
+        team.run(look)
+    watch.look()
+    for broker in brokers:
+        output.tell("\n" + summary(broker, watch.ending(broker)))
+    return Exit.STOPPED if team.failures else Exit.DONE
+
+
+def _route(broker: Broker) -> str:
+    sources = ", ".join(source.name for source in broker.sources)
+    destinations = ", ".join(destination.name for destination in broker.destinations)
+    return f"{broker.name}: {sources} {output.arrow()} {destinations}"
+
+
+class _Watch:
+    """Says on standard error why brokers stop, as soon as it is known."""
+
+    def __init__(self, team: Team, brokers: list[Broker], *, debug: bool) -> None:
+        self._team = team
+        self._several = len(brokers) > 1
+        self._debug = debug
+        self._told: set[str] = set()
+        self._told_stop = False
+
+    def look(self) -> None:
+        """Say what is new."""
+        for name, error in list(self._team.failures.items()):
+            if name not in self._told:
+                self._told.add(name)
+                output.note(f"geowatch-core: {name} stopped.")
+                output.complain(error, debug=self._debug)
+        if self._team.stopped and not self._told_stop:
+            self._told_stop = True
+            if not self._team.failures:
+                output.note(
+                    "geowatch-core: Stopping: what is in flight is finished. Another signal leaves "
+                    "at once."
+                )
+            elif self._several:
+                output.note("geowatch-core: The other brokers are stopped, too.")
+
+    def ending(self, broker: Broker) -> str:
+        """How a broker ended, in a word or two."""
+        if broker.name in self._team.failures:
+            return "failed"
+        return "stopped" if self._team.stopped else "ended"
