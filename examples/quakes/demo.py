@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -33,10 +34,14 @@ def main() -> None:
     broker = provision_broker(HERE / "quakes.toml", plugins=[by_magnitude])
     report = broker.run()
 
+    # Counted once more without the library, to tell the two filters apart.
+    week = json.loads((HERE / "usgs-earthquakes-week.geojson").read_bytes())["features"]
+    weak = sum((quake["properties"]["mag"] or 0) < 4.5 for quake in week)
     print(f"{report.consumed:,} earthquakes of one week:")
-    print(f"  {report.filtered:>5,} are weaker than 4.5 or lie outside the Ring of Fire")
+    print(f"  {weak:>5,} are weaker than 4.5")
+    print(f"  {report.filtered - weak:>5,} of the other {len(week) - weak} lie outside the box")
     print(f"  {report.deduplicated:>5,} had been seen before")
-    print(f"  {report.delivered:>5,} were delivered to {len(report.destinations)} destinations")
+    print(f"  {report.delivered:>5,} were delivered to each of {len(report.destinations)} files:")
     for magnitude, count in sorted(by_magnitude.counts.items()):
         print(f"        magnitude {magnitude}: {'█' * count} {count}")
     print(f"\n{report}")

@@ -227,7 +227,7 @@ def role_factory(backend: str, role: RoleName) -> RoleFactory:
     spec = role_spec(backend, role)
     try:
         return spec.load()
-    except (ImportError, AttributeError) as error:
+    except (Exception, SystemExit) as error:
         raise BrokenBackendError(
             f"The {role} of {backend} failed to import: {type(error).__name__}: {error}",
             got=spec.factory,
@@ -251,7 +251,8 @@ def _open(role: AnyRole, options: Options) -> None:
 
 def _say(options: Options, text: str) -> None:
     """Log it; and since ``verbose`` was asked for in so many words, never to nowhere."""
-    if options.verbose and not _log.hasHandlers():
+    level = logging.INFO if options.verbose else logging.DEBUG
+    if options.verbose and not (_log.hasHandlers() and _log.isEnabledFor(level)):
         print(text, file=sys.stderr)  # noqa: T201 - what verbose asks for
     else:
-        _log.log(logging.INFO if options.verbose else logging.DEBUG, text)
+        _log.log(level, text)

@@ -67,7 +67,7 @@ def entry(**keys: Any) -> Table:
         ({"producers": [{"backend": "memory"}]}, "producers[0].topic: is required. The topic"),
         (
             entry(codec="jsno"),
-            "producers[0].codec: No codec of this name is installed (got 'jsno'). Did you mean json?",
+            "producers[0].codec: No codec of this name is installed (got 'jsno'). Did you mean js",
         ),
         (entry(codec={"name": "json", "indent": 1}), "producers[0].codec.indent: is not an option"),
         (entry(codec=3), "producers[0].codec: is not a codec"),
@@ -277,7 +277,7 @@ def test_a_route_says_what_goes_where_and_how_surely() -> None:
     [
         ("a.toml", b'count = 1\nname = "x\n', "line 2, column 10", "Illegal character"),
         ("a.toml", b"count = [1,\n2", "line 2, column 2", "Unclosed array"),
-        ("a.toml", b"a = 1\na = 2\n", "line 3, column 1", "Cannot overwrite a value"),
+        ("a.toml", b"a = 1\na = 2\n", "line 2, column 6", "Cannot overwrite a value"),
         ("a.toml", b"a = 1\nb = \xff\n", "line 2", "is not UTF-8"),
         ("a.json", b'{\n "a" 1}', "line 2, column 6", "Expecting ':' delimiter"),
         ("a.json", b'{"a":', "line 1, column 6", "Expecting value"),
@@ -354,7 +354,7 @@ def test_what_came_from_the_environment_is_never_shown(
     monkeypatch.setenv("TOKEN", text)
     found = "\n".join(said(simple(**keys)))
     assert found
-    for start in range(0, len(SECRET) - 6):
+    for start in range(len(SECRET) - 6):
         assert SECRET[start : start + 6] not in found
 
 

@@ -9,7 +9,7 @@ from geowatch_core.codecs import _json
 from geowatch_core.errors import ConfigurationError, DecodeError, EncodeError
 from geowatch_core.path import MISSING, Path
 
-Tree = dict[str, "Tree | int"]
+Tree = dict[str, Any]  # of trees and, where a column ends, its index
 """Columns by their steps; at the end of each, its number in the row."""
 
 _MAYBE_JSON: Final = frozenset('-0123456789"[{tfn \t\r\n')  # what a JSON text may begin with

@@ -77,7 +77,7 @@ class Batch:
 
     def wait(self, abandoned: threading.Event) -> None:
         """Wait for every destination, or until waiting is abandoned."""
-        while not self._answered.wait(0.2) and not abandoned.is_set():
+        while not self._answered.wait(0.02) and not abandoned.is_set():
             pass
 
     @property

@@ -230,7 +230,7 @@ class Flow:
         broker, permit, cycles = self._broker, self._permits[id(source)], 0
         try:
             while not (self._stopping or (source and source.consumer.exhausted)):
-                if not permit.acquire(timeout=0.2):
+                if not permit.acquire(timeout=0.05):
                     continue
                 messages = broker.consume(source, self._stopped)
                 self._events.put(_Consumed(broker.new_batch(source, messages)))

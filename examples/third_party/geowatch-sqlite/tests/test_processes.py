@@ -1,0 +1,143 @@
+"""Several processes share a file, and are killed: nothing is lost, and little comes twice."""
+
+from __future__ import annotations
+
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import attrs
+import pytest
+from worker import BATCH
+
+WORKER = Path(__file__).with_name("worker.py")
+NEVER = 0
+NONE = range(0)
+
+
+@attrs.frozen
+class Worker:
+    """A worker process, and what it said."""
+
+    role: str
+    numbers: range
+    process: subprocess.Popen[bytes]
+    output: Path
+
+    @classmethod
+    def start(cls, role: str, database: Path, numbers: range = NONE, die_at: int = NEVER) -> Worker:
+        """Start one; its output goes to a file, which outlives it."""
+        output = database.with_name(f"{len(list(database.parent.iterdir()))}.txt")
+        arguments = [role, str(database), str(die_at), str(numbers.start), str(numbers.stop)]
+        with output.open("wb") as file:
+            process = subprocess.Popen([sys.executable, WORKER, *arguments], stdout=file)
+        return cls(role, numbers, process, output)
+
+    def wait(self) -> bool:
+        """Wait for its end; whether it was killed."""
+        code = self.process.wait(timeout=60)
+        assert code in (0, -signal.SIGKILL), "a worker failed: see its traceback above"
+        return code != 0
+
+    def said(self, what: str) -> list[int]:
+        """The numbers that it said this of."""
+        lines = [line.split() for line in self.output.read_text().splitlines()]
+        return [int(number) for word, *numbers in lines if word == what for number in numbers]
+
+    @property
+    def unconfirmed(self) -> range:
+        """What a producer has still to deliver."""
+        return self.numbers[len(self.said("confirmed")) :]
+
+
+def run(role: str, database: Path, numbers: range = NONE) -> Worker:
+    """A worker that nobody kills, once it has ended."""
+    worker = Worker.start(role, database, numbers)
+    assert not worker.wait()
+    return worker
+
+
+def stored(database: Path) -> list[int]:
+    """The numbers that are in the file, in order; it must be sound, and nobody hold any of them."""
+    with closing(sqlite3.connect(database)) as raw:
+        assert raw.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert raw.execute("SELECT count(*) FROM geowatch_held").fetchone() == (0,)
+        rows = raw.execute("SELECT data FROM geowatch_messages ORDER BY id").fetchall()
+    return [int(data) for (data,) in rows]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_killed_producer_has_kept_what_it_confirmed(tmp_path: Path, seed: int) -> None:
+    """Killed at any statement and started again, it loses nothing; what was in flight may double."""
+    rng, database, left = random.Random(seed), tmp_path / "queue.db", range(60)
+    in_flight: Counter[int] = Counter()
+    while (worker := Worker.start("produce", database, left, rng.randrange(20, 50))).wait():
+        left = worker.unconfirmed
+        in_flight.update(left[:BATCH])
+    assert in_flight, "the seed kills nobody"
+    found = Counter(stored(database))
+    assert set(found) == set(range(60))
+    assert found - Counter(range(60)) <= in_flight
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_a_killed_consumer_held_goes_to_another(tmp_path: Path, seed: int) -> None:
+    """Killed at any statement, it loses nothing, and what it acked never comes again."""
+    rng, database = random.Random(seed), tmp_path / "queue.db"
+    run("produce", database, range(60))
+    consumed: set[int] = set()
+    acked: set[int] = set()
+    kills, killed = 0, True
+    while killed:
+        worker = Worker.start("consume", database, die_at=rng.randrange(30, 120))
+        killed = worker.wait()
+        kills += killed
+        assert acked.isdisjoint(worker.said("consumed"))
+        consumed.update(worker.said("consumed"))
+        acked.update(worker.said("acked"))
+    assert kills, "the seed kills nobody"
+    assert consumed == set(range(60))
+    assert len(consumed - acked) <= kills * BATCH  # acked, but killed before they could say so
+    assert stored(database) == []
+
+
+def test_each_message_goes_to_one_of_several_processes(tmp_path: Path) -> None:
+    """Two producers and three consumers at once: each message once, those of a producer in order."""
+    database, parts = tmp_path / "queue.db", [range(60), range(60, 120), range(120, 180)]
+    run("produce", database, parts[0])
+    producers = [Worker.start("produce", database, part) for part in parts[1:]]
+    consumers = [Worker.start("consume", database) for _ in range(3)]
+    assert not any(worker.wait() for worker in [*producers, *consumers])
+    consumers.append(run("consume", database))  # the three may have found it empty and left early
+    assert sorted(n for w in consumers for n in w.said("acked")) == list(range(180))
+    for worker in consumers:
+        for part in parts:
+            mine = [number for number in worker.said("consumed") if number in part]
+            assert mine == sorted(mine)
+    assert stored(database) == []
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_killing_some_of_several_processes_loses_nothing(tmp_path: Path, seed: int) -> None:
+    """Producers and consumers compete and are killed over and over; every message is acked."""
+    rng, database = random.Random(seed), tmp_path / "queue.db"
+    run("produce", database, range(60))
+    plan = [("produce", range(60, 120)), ("produce", range(120, 180)), *[("consume", NONE)] * 2]
+    workers = [Worker.start(role, database, part, rng.randrange(20, 90)) for role, part in plan]
+    killed: Counter[str] = Counter()
+    for worker in workers:  # which grows: a killed one is started again
+        if worker.wait():
+            killed[worker.role] += 1
+            left = worker.unconfirmed
+            workers.append(Worker.start(worker.role, database, left, rng.randrange(20, 90)))
+    workers.append(run("consume", database))
+    assert killed["produce"] and killed["consume"], "the seed kills nobody"
+    consumed = Counter(number for worker in workers for number in worker.said("consumed"))
+    assert set(consumed) == set(range(180))
+    assert consumed.total() - 180 <= killed.total() * BATCH
+    assert stored(database) == []

@@ -1,0 +1,7 @@
+"""Registers a backend as it must not be done: the client is imported with it."""
+
+from tests.kit.table import SABOTAGES
+from tests.kit.twin import _driver as _driver  # the sabotage
+from tests.kit.twin.backend import made
+
+plugin = made(SABOTAGES["ImportsItsDriver"].backend)
