@@ -360,7 +360,7 @@ def test_verbose_tells_each_try_on_the_log(
 ) -> None:
     """Which role, which try of how many, and why it failed; then that it is open."""
     service.failures = down(1)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, "geowatch_core.provision"):
         provision("flaky", "consumer", topic="t", codec=TEXT, max_tries=3, verbose=True).close()
     assert [record.getMessage() for record in caplog.records] == [
         "flaky:t: try 1 of 3 failed: No answer. Wait.",
@@ -372,7 +372,7 @@ def test_verbose_is_never_told_to_nowhere(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Where the log leaves such messages out, they go to standard error."""
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, "geowatch_core.provision"):
         provision("flaky", "consumer", topic="t", codec=TEXT, verbose=True).close()
     assert capsys.readouterr().err == "flaky:t: open\n"
 
@@ -395,7 +395,7 @@ def test_without_verbose_nothing_is_said(
 ) -> None:
     """A library is quiet until it is asked."""
     service.failures = down(1)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, "geowatch_core.provision"):
         provision("flaky", "consumer", topic="t", codec=TEXT).close()
     assert caplog.records == []
     assert capsys.readouterr() == ("", "")

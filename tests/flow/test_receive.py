@@ -82,3 +82,11 @@ def test_consumed_message_that_does_not_decode_is_refused():
         broker.receive_messages(source.consume())
     assert sink.got == [b"1"]
     assert [letter["error"] for letter in letters.values] == ["DecodeError"]
+
+
+def test_consumed_message_comes_back_with_the_value_that_was_delivered():
+    """What is returned shows what every destination got, whoever consumed it first."""
+    sink = Kept()
+    with Given(data(1)) as source, Broker(producers=[sink], transform=lambda v: -v) as broker:
+        delivered = broker.receive_messages(source.consume())
+    assert [message.value for message in delivered] == sink.values == [-1]

@@ -126,7 +126,7 @@ class FileHarness(Harness):
         return {"path": str(self.document if role == "store" else self.lines)}
 
     def carries(self, message: Message) -> bool:
-        r"""Whether it can be a line: not empty, no line break, no ``\r`` that would belong to one."""
+        r"""Whether it can be a line: not empty, no line break, and no ``\r`` at its end."""
         data = message.data
         return bool(data) and b"\n" not in data and not data.endswith(b"\r")
 

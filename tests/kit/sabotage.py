@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import msgspec
@@ -90,6 +90,9 @@ class LosesOnRetry(TwinConsumer):
         if fresh:
             self._call("ack")
             self._topic.settle([message.position for message in fresh])
+
+    def _close(self) -> None:
+        self._topic.give_back(self._topic._unsettled)  # as a service does when the lease runs out
 
 
 class HangsInClose(TwinConsumer):
@@ -208,7 +211,7 @@ class LeavesAThread(TwinConsumer):
 class LeavesASocket(TwinConsumer):
     """Opens a socket that nobody closes."""
 
-    _kept: list[Any] = []
+    _kept: ClassVar[list[socket.socket]] = []
 
     def _open(self) -> None:
         super()._open()

@@ -15,7 +15,7 @@ class Sabotage:
         role: which role, or the registration as a whole, is sabotaged.
         factory: the class in ``tests.kit.sabotage``.
         check: the check that must refuse it.
-        claims: what it claims, by its name in ``tests.kit.twin.backend``, if not what the twin does.
+        claims: its capabilities by their name in ``tests.kit.twin.backend``, if not the twin's.
         of_file: it is a sabotaged file, not a sabotaged memory.
     """
 

@@ -16,7 +16,7 @@ from tests.kit.table import SABOTAGES
 
 ROOT = Path(__file__).parents[2]
 TWINS = ("TwinBackend", "TwinConsumer", "TwinProducer", "TwinStore")
-PROCESSES = 4
+PROCESSES = 8
 Results = Mapping[str, Mapping[str, str]]
 """By class and check, what came of it: "" if it passed, otherwise what was said."""
 

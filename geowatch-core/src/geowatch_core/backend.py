@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 from typing import Any, Final, Literal, Protocol
 
 import attrs
@@ -52,6 +51,8 @@ class RoleSpec:
         Raises:
             ImportError: the backend or its client cannot be imported.
         """
+        import pkgutil
+
         loaded: RoleFactory = pkgutil.resolve_name(self.factory)
         return loaded
 

@@ -152,9 +152,7 @@ class Broker:
         self._tally = Tally(self, plugins)
         # Values are kept past their encoding only for those who may look at them: thousands of
         # decoded features in flight cost more in memory traffic than decoding them did.
-        self._watched = (
-            self._tally.observed or type(self).after_cycle is not Broker.after_cycle
-        )
+        self._watched = self._tally.observed or type(self).after_cycle is not Broker.after_cycle
 
     # --- one's own code -------------------------------------------------------------------------
 
@@ -350,7 +348,7 @@ class Broker:
             batch.kept += going
             if not whole:
                 self.encode(batch, going)
-                if not self._watched:
+                if not self._watched and batch.source is not None:
                     for message in run:
                         message.release()
         if whole:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
-import attrs
+import msgspec
 
 from geowatch_core.errors import DecodeError
 from geowatch_core.path import MISSING, Path
@@ -14,8 +14,7 @@ from geowatch_core.path import MISSING, Path
 __all__ = ["Codec", "Reader", "Reading"]
 
 
-@attrs.frozen
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What a `Reader` found in a run of messages.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import attrs
+import msgspec
 
 from geowatch_core.consumer import Consumer
 from geowatch_core.producer import Producer
@@ -10,8 +10,7 @@ from geowatch_core.producer import Producer
 __all__ = ["Duplex"]
 
 
-@attrs.frozen
-class Duplex:
+class Duplex(msgspec.Struct, frozen=True):
     """A consumer and a producer on the same channel.
 
     A broker never delivers to a duplex node what it consumed from it: it would hear itself.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 
-import attrs
+import msgspec
 
 from geowatch_core.capabilities import Capabilities, Order, Settlement
 
@@ -34,8 +34,7 @@ _ORDERS = {
 _STRICTNESS = list(_ORDERS)
 
 
-@attrs.frozen
-class End:
+class End(msgspec.Struct, frozen=True):
     """One end of a route.
 
     Attributes:
@@ -49,8 +48,7 @@ class End:
     starts_over: bool = False
 
 
-@attrs.frozen(kw_only=True)
-class Guarantee:
+class Guarantee(msgspec.Struct, frozen=True, kw_only=True):
     """What a route promises.
 
     Attributes:

@@ -238,8 +238,8 @@ def _field_schema(field: "attrs.Attribute[Any]") -> dict[str, Any]:
         described = {"type": "string", "writeOnly": True}
     elif Secret in typing.get_args(field.type):
         described = {"anyOf": [{"type": "string"}, {"type": "null"}], "writeOnly": True}
-    elif field.converter is not None:
-        described = {}
+    elif field.converter is not None and str not in (field.type, *typing.get_args(field.type)):
+        described = {}  # what it converts from is not known, unless it only tidies a text
     else:
         described = msgspec.json.schema(field.type)
         described = _inlined(described, described.pop("$defs", {}))

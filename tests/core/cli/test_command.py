@@ -117,11 +117,10 @@ def test_check_shows_the_line_of_a_syntax_error(tmp_path: Path) -> None:
     assert "  a.toml, line 2, column 10: Illegal character '\\n'." in failed.stderr
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_output_fits_the_encoding_of_the_terminal(tmp_path: Path, encoding: str) -> None:
+def test_output_fits_the_encoding_of_the_terminal(tmp_path: Path) -> None:
     """An arrow that it does not have is written in two characters, a name is escaped."""
     write(tmp_path, "a.toml", SIMPLE.replace("numbers", "Öl→"))
-    done = run(tmp_path, "check", "a.toml", PYTHONUTF8="0", PYTHONIOENCODING=encoding)
+    done = run(tmp_path, "check", "a.toml", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
     assert done.returncode == 0
     assert "file:in.jsonl -> file:out.jsonl" in done.stdout
     assert "\\u2192" in done.stdout

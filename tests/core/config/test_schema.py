@@ -66,7 +66,13 @@ GOOD = [
             "roles": {"codec": "json", "topic": "t", "which": "first"},
             "backends": {"memory": {"capacity": 3, "which": "last"}, "file": {}},
         },
-        "brokers": [{"consumers": [{"backend": "memory"}], "producers": [{"backend": "memory"}]}],
+        "brokers": [
+            {
+                "consumers": [{"backend": "memory"}],
+                "stores_out": [{"backend": "memory", "key": "k"}],
+                "producers": [{"backend": "memory"}],
+            }
+        ],
     },
 ]
 

@@ -22,22 +22,27 @@ PLAIN = PlainCodec()
 
 
 def consumer(path: Path | str, codec: Codec = PLAIN, **options: Any) -> FileConsumer:
+    """A file consumer, not open yet."""
     return FileConsumer(FileConsumerOptions(path=path, **options), name="in", codec=codec)
 
 
 def producer(path: Path | str, codec: Codec = PLAIN, **options: Any) -> FileProducer:
+    """A file producer, not open yet."""
     return FileProducer(FileProducerOptions(path=path, **options), name="out", codec=codec)
 
 
 def store(path: Path | str, codec: Codec = PLAIN, **options: Any) -> FileStore:
+    """A file store, not open yet."""
     return FileStore(FileStoreOptions(path=path, **options), name="kept", codec=codec)
 
 
 def data(messages: Sequence[Message]) -> list[bytes]:
+    """The bytes of messages."""
     return [message.data for message in messages]
 
 
 def messages(*items: bytes) -> list[Message]:
+    """Messages with these bytes."""
     return [Message(item) for item in items]
 
 
@@ -53,6 +58,7 @@ def taken(source: FileConsumer, count: int, within: float = 5.0) -> list[bytes]:
 
 
 def batches(source: FileConsumer, timeout: float) -> Iterator[list[Message]]:
+    """What comes, until nothing comes within the timeout."""
     while batch := source.consume(500, timeout):
         yield batch
 
@@ -70,4 +76,11 @@ def rest(source: FileConsumer) -> list[bytes]:
 def run(program: str, *arguments: object, under: Sequence[str] = (), **options: Any) -> Any:
     """Run a Python program in a process of its own, perhaps under another one such as strace."""
     command = [*under, sys.executable, "-c", program, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, **options)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=100, check=False, **options
+    )
+
+
+def descriptors() -> int:
+    """How many descriptors this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))

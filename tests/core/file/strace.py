@@ -22,11 +22,14 @@ def missing() -> str:
     found = shutil.which("strace")
     if found is None:
         return "strace is not installed"
-    tried = subprocess.run([found, "-o", "/dev/null", "true"], capture_output=True, text=True)
+    tried = subprocess.run(
+        [found, "-o", "/dev/null", "true"], capture_output=True, text=True, check=False
+    )
     return f"strace cannot trace here: {tried.stderr.strip()}" if tried.returncode else ""
 
 
 def strace(log: Path, *options: str) -> list[str]:
+    """The command, or a skip of the test with the reason."""
     if missing():
         pytest.skip(missing())
     return ["strace", "-f", "-y", "-s", "64", "-e", f"trace={CALLS}", *options, "-o", str(log)]

@@ -14,6 +14,7 @@ from tests.core.file.files import consumer, data, rest
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
+    """A file to be."""
     return tmp_path / "in.txt"
 
 
@@ -54,7 +55,8 @@ def test_it_is_exhausted_when_nothing_is_left_to_bring(path: Path) -> None:
         assert source.consume(10, 5) == []
         source.nack(batch)
         assert not source.exhausted
-        assert data(again := source.consume(10, 0)) == [b"b"]
+        again = source.consume(10, 0)
+        assert data(again) == [b"b"]
         assert source.exhausted
         source.ack([*first, *again])
         assert source.exhausted

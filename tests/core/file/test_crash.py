@@ -36,7 +36,7 @@ def flow(folder: Path) -> None:
 
 @pytest.mark.parametrize("call", ["fsync", "write", "renameat", "ftruncate"])
 def test_killed_at_each_system_call_it_loses_nothing(tmp_path: Path, call: str) -> None:
-    """For every N, killed at the Nth call and started again: each line is there, whole, in order."""
+    """Killed at every Nth call and started again, each line is there, whole and in order."""
     number, killed = 0, True
     while killed:
         number += 1
@@ -68,10 +68,10 @@ with producer(sys.argv[1]) as sink:
 
 
 def test_killed_while_it_appends_it_leaves_no_half_line(tmp_path: Path) -> None:
-    """SIGKILL cuts a large write short; the next producer finds every confirmed line, and no half."""
+    """SIGKILL cuts a large write short: every confirmed line is there then, and no half one."""
     path = tmp_path / "out"
     seed = random.randrange(1 << 32)
-    print("seed", seed)
+    print("seed", seed)  # noqa: T201  # shown if the test fails, to repeat it
     chance = random.Random(seed)
     confirmed = 0
     for _ in range(6):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from geowatch_core import DecodeError, PermanentError
+from geowatch_core import Consumer, DecodeError, PermanentError
 from geowatch_core.codecs import GeoJsonCodec, JsonCodec, PlainCodec
 from tests.core.file.files import consumer, data, rest
 
@@ -15,12 +15,14 @@ POINT = '{"type":"Feature","geometry":{"type":"Point","coordinates":[%d,0]},"pro
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
+    """An array of five numbers."""
     path = tmp_path / "in.json"
     path.write_bytes(b"[1, 2, 3, 4, 5]")
     return path
 
 
 def saved(path: Path) -> Any:
+    """What the position file says."""
     return json.loads(Path(f"{path}.position").read_bytes())
 
 
@@ -86,6 +88,12 @@ def test_a_changed_document_starts_over(path: Path, caplog: pytest.LogCaptureFix
     assert "changed since 4 of its items were settled" in caplog.text
 
 
+def consume_twice(source: Consumer) -> None:
+    """The first may bring what stands before the damage."""
+    for _ in range(2):
+        source.consume(10, 0)
+
+
 @pytest.mark.parametrize("content", [b"", b"[1, 2", b"\xef\xbb\xbf[1]", b'{"a":1}\n{"a":2}\n'])
 def test_what_is_no_document_stops_with_its_name(path: Path, content: bytes) -> None:
     """The error names the file, keeps the codec's reason as its cause, and comes again."""
@@ -93,8 +101,7 @@ def test_what_is_no_document_stops_with_its_name(path: Path, content: bytes) -> 
     with consumer(path, JsonCodec()) as source:
         for _ in range(2):
             with pytest.raises(PermanentError, match=r"not a document.*in\.json.*lines") as caught:
-                for _ in range(3):
-                    source.consume(10, 0)
+                consume_twice(source)
             assert isinstance(caught.value.__cause__, DecodeError)
         assert not source.exhausted
 
@@ -111,5 +118,5 @@ def test_a_position_of_lines_does_not_fit_a_document(path: Path) -> None:
     """A changed framing is said, not guessed."""
     with consumer(path, JsonCodec(), framing="lines") as source:
         source.ack(source.consume(1, 0))
-    with pytest.raises(PermanentError, match="belongs to another framing.*Delete it"):
+    with pytest.raises(PermanentError, match=r"belongs to another framing.*Delete it"):
         consumer(path, JsonCodec()).open()

@@ -11,12 +11,14 @@ SAY = "import os, sys\nsay = lambda text: os.write(2, text.encode())\n"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    """A folder of the traced files only."""
     folder = tmp_path / "data"
     folder.mkdir()
     return folder
 
 
 def between(log: Path, folder: Path, start: str, end: str) -> list[str]:
+    """The calls between two things that the program said."""
     found = list(calls(log, folder))
     return found[found.index(f"said {start}") + 1 : found.index(f"said {end}")]
 

@@ -16,6 +16,7 @@ from geowatch_core.file.options import (
     FileProducerOptions,
     FileStoreOptions,
 )
+from geowatch_core.options import schema
 from tests.core.file.files import consumer, data, messages, producer, store
 
 ROLES = [consumer, producer, store]
@@ -55,7 +56,7 @@ def test_no_link_leaves_the_root(root: Path, role: Callable[..., Any], link: str
     """Neither a link in the place of the file nor one on the way to it gets out."""
     (root / "file").symlink_to("../secret")
     (root / "folder").symlink_to("..")
-    with pytest.raises(PermanentError, match="leads out of the folder.*as root"):
+    with pytest.raises(PermanentError, match=r"leads out of the folder.*as root"):
         role(link, root=root).open()
     assert (root.parent / "secret").read_bytes() == b"secret\n"
 
@@ -99,6 +100,25 @@ def test_a_link_planted_after_the_check_is_refused(
         consumer("file", root=root).open()
 
 
+def test_a_link_planted_while_it_is_opened_is_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor between the very last look and the opening itself."""
+    (root / "file").write_bytes(b"a\n")
+    real = os.stat
+
+    def plant(name: Any, **options: Any) -> os.stat_result:
+        found = real(name, **options)
+        if name == "file":
+            (root / "file").unlink()
+            (root / "file").symlink_to("../secret")
+        return found
+
+    monkeypatch.setattr(os, "stat", plant)
+    with pytest.raises(PermanentError, match=r"A link was put there just now"):
+        consumer("file", root=root).open()
+
+
 def test_a_link_planted_as_the_new_content_is_refused(root: Path) -> None:
     """The name under which new content is written cannot be a way out either."""
     (root / ".out.new").symlink_to("../secret")
@@ -108,13 +128,13 @@ def test_a_link_planted_as_the_new_content_is_refused(root: Path) -> None:
     assert (root.parent / "secret").read_bytes() == b"secret\n"
 
 
+@pytest.mark.parametrize("options", [FileConsumerOptions, FileProducerOptions, FileStoreOptions])
 @pytest.mark.parametrize(
-    "options", [FileConsumerOptions, FileProducerOptions, FileStoreOptions]
+    "wrong", [{"path": "a\0b"}, {"path": ""}, {"path": 5}, {"path": "x", "root": ""}]
 )
-@pytest.mark.parametrize("wrong", [{"path": "a\0b"}, {"path": ""}, {"path": 5}, {"path": "x", "root": ""}])
 def test_what_is_no_path_is_refused_at_once(options: Any, wrong: dict[str, Any]) -> None:
     """NUL, nothing at all and things that are no text never reach the system."""
-    with pytest.raises(OptionsError, match="path|root"):
+    with pytest.raises(OptionsError, match=r"path|root"):
         options.read(wrong)
 
 
@@ -157,6 +177,14 @@ def test_a_missing_folder_is_refused_at_the_start(tmp_path: Path, role: Callable
     """A destination makes its file, but no folder: that would hide a typing error."""
     with pytest.raises(PermanentError, match="Create the folder"):
         role(tmp_path / "nowhere" / "out").open()
+
+
+def test_editors_know_that_a_path_is_a_text() -> None:
+    """The schema says what JSON has; Python may give a Path as well."""
+    properties = schema(FileConsumerOptions)["properties"]
+    assert properties["path"]["type"] == "string"
+    assert properties["root"]["anyOf"] == [{"type": "string"}, {"type": "null"}]
+    assert FileConsumerOptions.read({"path": Path("/a/b")}).path == "/a/b"
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -8,22 +8,25 @@ from typing import Any
 import pytest
 
 from geowatch_core import PermanentError, RetryableError
-from tests.core.file.files import consumer, data, rest, run
+from tests.core.file.files import consumer, data, descriptors, rest, run
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
+    """A file of five lines."""
     path = tmp_path / "in.txt"
     path.write_bytes(b"a\nb\nc\nd\ne\n")
     return path
 
 
 def saved(path: Path) -> dict[str, Any]:
+    """What the position file says."""
     content = Path(f"{path}.position").read_bytes()
     return json.loads(content) if content else {}
 
 
 def settle(path: Path, count: int, **options: Any) -> None:
+    """Consume and ack some, and close."""
     with consumer(path, **options) as source:
         source.ack(source.consume(count, 0))
 
@@ -105,9 +108,7 @@ def test_an_ack_that_cannot_be_saved_settles_nothing(
         assert data(source.consume(1, 0)) == [b"a"]
 
 
-def test_a_file_that_was_replaced_starts_over(
-    path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_file_that_was_replaced_starts_over(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Another file under the same name is consumed whole, and the log says why."""
     settle(path, 2)
     other = path.with_name("other")
@@ -225,7 +226,7 @@ def test_two_consumers_cannot_share_one(path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_found_at_the_start(path: Path) -> None:
     """A position that could never be saved is no surprise after the first delivery."""
-    with pytest.raises(PermanentError, match="No such file or directory.*Create the folder"):
+    with pytest.raises(PermanentError, match=r"No such file or directory.*Create the folder"):
         consumer(path, position=path.with_name("nowhere") / "position").open()
 
 
@@ -233,14 +234,14 @@ def test_a_failed_open_holds_nothing(path: Path) -> None:
     """What was opened and locked before something failed is let go, so that a retry works."""
     Path(f"{path}.position").write_bytes(b"damaged")
     source = consumer(path)
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     with pytest.raises(PermanentError):
         source.open()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert descriptors() == before
     Path(f"{path}.position").unlink()
     with source:
         assert rest(source) == [b"a", b"b", b"c", b"d", b"e"]
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert descriptors() == before
 
 
 def test_what_a_killed_save_left_is_used_up(path: Path) -> None:

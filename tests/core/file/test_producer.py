@@ -11,11 +11,12 @@ import pytest
 from geowatch_core import CONFIRMED, Codec, EncodeError, PermanentError, RetryableError
 from geowatch_core.codecs import JsonCodec
 from geowatch_core.message import Message
-from tests.core.file.files import consumer, data, messages, producer, rest
+from tests.core.file.files import consumer, data, descriptors, messages, producer, rest
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
+    """A file to be."""
     return tmp_path / "out.txt"
 
 
@@ -37,7 +38,7 @@ def test_values_are_encoded(path: Path) -> None:
 
 
 def test_what_cannot_be_a_line_is_refused_alone(path: Path) -> None:
-    """Empty messages and those with line ends would not come back as they are; the others are confirmed."""
+    """What would not come back as it is, empty or with a line end, stops none of the others."""
     with producer(path) as sink:
         outcomes = sink.deliver(messages(b"a", b"", b"b\nb", b"c", b"d\r", b"e"))
     assert [type(o) for i, o in enumerate(outcomes) if i in {1, 2, 4}] == [EncodeError] * 3
@@ -107,9 +108,7 @@ def test_only_what_the_note_covers_is_cut_off(path: Path, note: bytes) -> None:
     assert path.read_bytes() == b"confirmed\nhand\nnext\n"
 
 
-def test_without_notes_nothing_is_ever_cut_off(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_notes_nothing_is_ever_cut_off(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a file system without attributes half a line is ended: a line that will not decode."""
 
     def refuse(*_: Any) -> bytes:
@@ -189,7 +188,7 @@ def test_a_failed_sync_confirms_nothing_and_is_not_asked_again(
 
 
 def test_a_full_disk_confirms_what_is_whole(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lines that fitted are confirmed; the half one is cut off and may be tried again, as the rest."""
+    """Lines that fitted are confirmed; the half one is cut off, and may be tried again."""
     real = os.write
     room = [7]
 
@@ -242,14 +241,14 @@ def test_a_locked_file_is_waited_for_and_then_retryable(path: Path) -> None:
 
 def test_it_holds_nothing_open(path: Path) -> None:
     """Between deliveries no descriptor is held, and none leaks when one fails."""
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     with producer(path) as sink:
         for _ in range(3):
             sink.deliver(messages(b"a"))
         path.unlink()
         path.mkdir()
         assert isinstance(sink.deliver(messages(b"a"))[0], PermanentError)
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert descriptors() == before
 
 
 def test_a_follower_sees_whole_lines_only(path: Path) -> None:
@@ -268,9 +267,11 @@ class Unchecked(Codec):
     name = "unchecked"
 
     def encode(self, value: Any) -> bytes:
+        """As it is."""
         return bytes(value)
 
     def decode(self, data: bytes) -> Any:
+        """As it is."""
         return data
 
 

@@ -18,6 +18,7 @@ FILES = st.lists(ALPHABET, max_size=40).map(b"".join)
 
 @contextmanager
 def file_of(content: bytes) -> Iterator[Path]:
+    """A file with that content, for as long as the context lasts."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "in.txt")
         path.write_bytes(content)
@@ -40,24 +41,23 @@ def lines_of(content: bytes) -> list[tuple[bytes, int]]:
 
 
 @given(content=FILES, chunk=st.integers(1, 12), count=st.integers(1, 5))
-def test_chunks_and_batches_change_nothing(
-    content: bytes, chunk: int, count: int
-) -> None:
+def test_chunks_and_batches_change_nothing(content: bytes, chunk: int, count: int) -> None:
     """Any chunk size and any batch size give the same lines at the same positions."""
-    with file_of(content) as path, mock.patch.object(_reader, "_CHUNK", chunk):
-        with consumer(path, remember=False) as source:
-            found = []
-            while batch := source.consume(count, 0):
-                assert len(batch) <= count
-                found += [(m.data, m.position) for m in batch]
-                source.ack(batch)
-            assert source.exhausted
+    with (
+        file_of(content) as path,
+        mock.patch.object(_reader, "_CHUNK", chunk),
+        consumer(path, remember=False) as source,
+    ):
+        found = []
+        while batch := source.consume(count, 0):
+            assert len(batch) <= count
+            found += [(m.data, m.position) for m in batch]
+            source.ack(batch)
+        assert source.exhausted
     assert found == lines_of(content)
 
 
-@given(
-    content=FILES, chunk=st.integers(1, 12), settled=st.integers(0, 40), count=st.integers(1, 5)
-)
+@given(content=FILES, chunk=st.integers(1, 12), settled=st.integers(0, 40), count=st.integers(1, 5))
 def test_a_restart_anywhere_goes_on_with_the_next_line(
     content: bytes, chunk: int, settled: int, count: int
 ) -> None:

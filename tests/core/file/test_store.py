@@ -17,6 +17,7 @@ POINT = b'{"type":"Feature","geometry":{"type":"Point","coordinates":[%d,0]},"pr
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
+    """A file to be."""
     return tmp_path / "kept"
 
 

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import uuid
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -30,10 +31,18 @@ class Worker:
     output: Path
 
     @classmethod
-    def start(cls, role: str, database: Path, numbers: range = NONE, die_at: int = NEVER) -> Worker:
+    def start(
+        cls,
+        role: str,
+        database: Path,
+        numbers: range = NONE,
+        die_at: int = NEVER,
+        lease: float = 0.5,
+    ) -> Worker:
         """Start one; its output goes to a file, which outlives it."""
-        output = database.with_name(f"{len(list(database.parent.iterdir()))}.txt")
-        arguments = [role, str(database), str(die_at), str(numbers.start), str(numbers.stop)]
+        output = database.with_name(f"{uuid.uuid4().hex}.txt")
+        given = (die_at, numbers.start, numbers.stop, lease)
+        arguments = [role, str(database), *map(str, given)]
         with output.open("wb") as file:
             process = subprocess.Popen([sys.executable, WORKER, *arguments], stdout=file)
         return cls(role, numbers, process, output)
@@ -73,7 +82,7 @@ def stored(database: Path) -> list[int]:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_a_killed_producer_has_kept_what_it_confirmed(tmp_path: Path, seed: int) -> None:
-    """Killed at any statement and started again, it loses nothing; what was in flight may double."""
+    """Killed at any statement and started again, it loses nothing it was asked to keep."""
     rng, database, left = random.Random(seed), tmp_path / "queue.db", range(60)
     in_flight: Counter[int] = Counter()
     while (worker := Worker.start("produce", database, left, rng.randrange(20, 50))).wait():
@@ -107,11 +116,11 @@ def test_what_a_killed_consumer_held_goes_to_another(tmp_path: Path, seed: int) 
 
 
 def test_each_message_goes_to_one_of_several_processes(tmp_path: Path) -> None:
-    """Two producers and three consumers at once: each message once, those of a producer in order."""
+    """Two producers and three consumers at once: each message once, in its producer's order."""
     database, parts = tmp_path / "queue.db", [range(60), range(60, 120), range(120, 180)]
     run("produce", database, parts[0])
     producers = [Worker.start("produce", database, part) for part in parts[1:]]
-    consumers = [Worker.start("consume", database) for _ in range(3)]
+    consumers = [Worker.start("consume", database, lease=30) for _ in range(3)]
     assert not any(worker.wait() for worker in [*producers, *consumers])
     consumers.append(run("consume", database))  # the three may have found it empty and left early
     assert sorted(n for w in consumers for n in w.said("acked")) == list(range(180))
@@ -122,21 +131,24 @@ def test_each_message_goes_to_one_of_several_processes(tmp_path: Path) -> None:
     assert stored(database) == []
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_killing_some_of_several_processes_loses_nothing(tmp_path: Path, seed: int) -> None:
+def test_killing_some_of_several_processes_loses_nothing(tmp_path: Path) -> None:
     """Producers and consumers compete and are killed over and over; every message is acked."""
-    rng, database = random.Random(seed), tmp_path / "queue.db"
+    rng, database = random.Random(0), tmp_path / "queue.db"
+
+    def start(role: str, numbers: range) -> Worker:
+        # A lease that a busy machine does not outlast: or else what was in time would come again.
+        return Worker.start(role, database, numbers, rng.randrange(40, 90), lease=1)
+
     run("produce", database, range(60))
-    plan = [("produce", range(60, 120)), ("produce", range(120, 180)), *[("consume", NONE)] * 2]
-    workers = [Worker.start(role, database, part, rng.randrange(20, 90)) for role, part in plan]
+    workers = [start("produce", range(60, 120)), start("produce", range(120, 180))]
+    workers += [start("consume", NONE), start("consume", NONE)]
     killed: Counter[str] = Counter()
     for worker in workers:  # which grows: a killed one is started again
         if worker.wait():
             killed[worker.role] += 1
-            left = worker.unconfirmed
-            workers.append(Worker.start(worker.role, database, left, rng.randrange(20, 90)))
+            workers.append(start(worker.role, worker.unconfirmed))
     workers.append(run("consume", database))
-    assert killed["produce"] and killed["consume"], "the seed kills nobody"
+    assert killed["produce"] > 1, "the seed kills nobody"  # a consumer may find nothing to do
     consumed = Counter(number for worker in workers for number in worker.said("consumed"))
     assert set(consumed) == set(range(180))
     assert consumed.total() - 180 <= killed.total() * BATCH

@@ -1,6 +1,6 @@
 """A process of its own that produces or consumes, and may be killed as it runs a certain statement.
 
-Usage: python worker.py produce|consume PATH DIE_AT FIRST END
+Usage: python worker.py produce|consume PATH DIE_AT FIRST END LEASE
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Iterable
+from functools import partial
 from itertools import count
 from typing import Any
 
 from geowatch_core import CONFIRMED, Message, provision_consumer, provision_producer
 
 BATCH = 5
-LEASE = 0.5
 
 
 def say(what: str, numbers: Iterable[int]) -> None:
@@ -27,18 +27,18 @@ def say(what: str, numbers: Iterable[int]) -> None:
 
 def die_at(statement: int) -> None:
     """Have this process killed, beyond any cleaning up, as SQLite comes to that statement."""
-    connect, number = sqlite3.connect, count(1)
+    number = count(1)
 
     def watch(_: str) -> None:
         if next(number) == statement:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def watched(*args: Any, **kwargs: Any) -> sqlite3.Connection:
-        connection = connect(*args, **kwargs)
-        connection.set_trace_callback(watch)
-        return connection
+    class Watched(sqlite3.Connection):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.set_trace_callback(watch)
 
-    sqlite3.connect = watched
+    sqlite3.connect = partial(sqlite3.connect, factory=Watched)  # type: ignore[assignment]
 
 
 def produce(path: str, numbers: range) -> None:
@@ -50,9 +50,9 @@ def produce(path: str, numbers: range) -> None:
             say("confirmed", batch)
 
 
-def consume(path: str) -> None:
+def consume(path: str, lease: float) -> None:
     """Consume and ack until nobody has anything left, and say what."""
-    options: dict[str, Any] = {"lease": LEASE, "until_empty": True, "timeout": 30}
+    options: dict[str, Any] = {"lease": lease, "until_empty": True, "timeout": 30}
     with provision_consumer("sqlite", path=path, topic="numbers", **options) as queue:
         while not queue.exhausted:
             messages = queue.consume(BATCH)
@@ -63,9 +63,9 @@ def consume(path: str) -> None:
 
 
 if __name__ == "__main__":
-    role, path, statement, first, end = sys.argv[1:]
+    role, path, statement, first, end, lease = sys.argv[1:]
     die_at(int(statement))
     if role == "produce":
         produce(path, range(int(first), int(end)))
     else:
-        consume(path)
+        consume(path, float(lease))

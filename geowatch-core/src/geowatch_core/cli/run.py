@@ -83,7 +83,7 @@ def _run(given: argparse.Namespace) -> int:
 def _route(broker: Broker) -> str:
     sources = ", ".join(source.name for source in broker.sources)
     destinations = ", ".join(destination.name for destination in broker.destinations)
-    return f"{broker.name}: {sources} {output.arrow()} {destinations}"
+    return output.printable(f"{broker.name}: {sources} {output.arrow()} {destinations}")
 
 
 class _Watch:
@@ -101,7 +101,7 @@ class _Watch:
         for name, error in list(self._team.failures.items()):
             if name not in self._told:
                 self._told.add(name)
-                output.note(f"geowatch-core: {name} stopped.")
+                output.note(f"geowatch-core: {output.printable(name)} stopped.")
                 output.complain(error, debug=self._debug)
         if self._team.stopped and not self._told_stop:
             self._told_stop = True

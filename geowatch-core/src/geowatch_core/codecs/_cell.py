@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from geowatch_core.path import MISSING, Path
 Tree = dict[str, Any]  # of trees and, where a column ends, its index
 """Columns by their steps; at the end of each, its number in the row."""
 
+_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")  # as in `Path`
 _MAYBE_JSON: Final = frozenset('-0123456789"[{tfn \t\r\n')  # what a JSON text may begin with
 
 
@@ -61,13 +63,10 @@ def tree(columns: Sequence[Path]) -> Tree:
 
 
 def _require_same(inside: Tree, step: str, column: Path, columns: Sequence[Path]) -> None:
-    if inside and is_list(inside) != step.isdecimal():
-        kinds = (
-            "takes for a list what is an object to"
-            if step.isdecimal()
-            else ("takes for an object what is a list to")
-        )
-        raise _clash(column, kinds, columns[_first(inside)])
+    if inside and is_list(inside) != _is_index(step):
+        kinds = ("a list", "an object") if _is_index(step) else ("an object", "a list")
+        how = f"takes for {kinds[0]} what is {kinds[1]} to"
+        raise _clash(column, how, columns[_first(inside)])
 
 
 def _clash(column: Path, how: str, other: Path) -> ConfigurationError:
@@ -83,7 +82,11 @@ def _first(inside: Tree | int) -> int:
 
 def is_list(inside: Tree) -> bool:
     """Whether the steps here count items."""
-    return next(iter(inside)).isdecimal()
+    return _is_index(next(iter(inside)))
+
+
+def _is_index(step: str) -> bool:
+    return _INDEX.fullmatch(step) is not None
 
 
 def written(column: Path, value: Any) -> str:

@@ -8,6 +8,7 @@ way, be the message bad or only unusual, is settled by the codec's own ``decode`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
@@ -25,16 +26,23 @@ Tree = dict[str, "Tree | None"]
 Rows = Callable[[Sequence[bytes]], list[Any]]
 """Decodes a run into structs, or raises one of `REFUSED`: then each message is looked at."""
 
+_NAME: Final = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]*')  # what msgspec takes for a name
+
 REFUSED: Final = (*_json.REFUSED, AttributeError, TypeError)
 """What the quick way raises where only the exact way can tell."""
 
 
-def tree(paths: Sequence[Path], whole: Collection[tuple[str, ...]] = ()) -> Tree:
-    """What is wanted inside a message; of the members at `whole`, all of it."""
+def tree(paths: Sequence[Path], whole: Collection[tuple[str, ...]] = ()) -> Tree | None:
+    """What is wanted inside a message; of the members at `whole`, all of it.
+
+    None if that is the whole message.
+    """
     top: Tree = {}
     for path in paths:
         inside: Tree | None = top
         steps = _structured(path.steps, whole)
+        if not steps:
+            return None
         for step in steps[:-1]:
             if inside is not None:
                 inside = inside.setdefault(step, {})
@@ -45,8 +53,8 @@ def tree(paths: Sequence[Path], whole: Collection[tuple[str, ...]] = ()) -> Tree
 
 def _structured(steps: tuple[str, ...], whole: Collection[tuple[str, ...]]) -> tuple[str, ...]:
     """The steps that structs can take: up to a member that is wanted whole, or to an index."""
-    for at in range(1, len(steps)):
-        if steps[:at] in whole or steps[at].isdecimal():
+    for at, step in enumerate(steps):
+        if steps[:at] in whole or not _NAME.fullmatch(step) or (at and step.isdecimal()):
             return steps[:at]
     return steps
 

@@ -56,7 +56,7 @@ class Shapes:
 @functools.cache
 def shapes(*, bounded: bool) -> Shapes:
     """The shapes; of positions on the globe only, if `bounded`."""
-    position = _position(180, 90) if bounded else _position(float("inf"), float("inf"))
+    position = _position(_within(180), _within(90)) if bounded else _position(float, float)
     line, rings = _array(position, 2), _array(_array(position, 4))
     kinds: dict[str, tuple[Any, Any]] = {
         "Point": (position, None),
@@ -92,12 +92,16 @@ def _array(of: Any, least: int = 0) -> Any:
     return Annotated[list[of], Meta(min_length=least)]  # a type made while running
 
 
-def _position(longitude: float, latitude: float) -> Any:
+def _within(degrees: int) -> Any:
+    return Annotated[float, Meta(ge=-degrees, le=degrees)]
+
+
+def _position(longitude: Any, latitude: Any) -> Any:
     return msgspec.defstruct(
         "Position",
         [
-            ("longitude", Annotated[float, Meta(ge=-longitude, le=longitude)]),
-            ("latitude", Annotated[float, Meta(ge=-latitude, le=latitude)]),
+            ("longitude", longitude),
+            ("latitude", latitude),
             ("altitude", float | UnsetType, UNSET),
         ],
         array_like=True,

@@ -143,9 +143,9 @@ class GeoJsonCodec(Codec):
         (``1e999``), where nobody asked for it and RFC 7946 does not look. Its message goes on with
         the bytes it came with.
         """
-        if not all(path.steps for path in paths):
-            return super().reader(paths)
         wanted = _projection.tree(paths, _shapes.WHOLE)
+        if wanted is None:
+            return super().reader(paths)
         rows = _shapes.rows(self._shapes, wanted)
         return _projection.reader(self.decode, rows, paths, wanted)
 

@@ -89,8 +89,8 @@ class JsonCodec(Codec):
         It refuses what ``decode`` refuses, with one exception: a number larger than a float holds
         (``1e999``), where nobody asked for it. Its message goes on with the bytes it came with.
         """
-        if not all(path.steps for path in paths):
-            return super().reader(paths)
         wanted = _projection.tree(paths)
+        if wanted is None:
+            return super().reader(paths)
         rows = _projection.decoder(_projection.struct("Message", wanted) if paths else msgspec.Raw)
         return _projection.reader(self.decode, rows, paths, wanted)

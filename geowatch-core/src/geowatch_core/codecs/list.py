@@ -86,9 +86,13 @@ class ListCodec(Codec):
         """The list of texts or, with columns, the object built from the cells.
 
         Raises:
-            DecodeError: not UTF-8, or not as many cells as there are columns.
+            DecodeError: not UTF-8, a line break in it, or not as many cells as columns.
         """
-        cells = _text.decoded(data).split(self.separator)
+        text = _text.decoded(data)
+        if "\n" in text or "\r" in text:  # a row that could not be written again
+            fix = "Make each line a message of its own, or use codec='plain'."
+            raise DecodeError("A row has a line break in it", got=data, fix=fix)
+        cells = text.split(self.separator)
         if not self.columns:
             return cells
         if len(cells) != len(self.columns):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import attrs
+import msgspec
 
 from geowatch_core.errors import Mistake, OptionsError
 from geowatch_core.flow.route import unique_names
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Checked", "Route", "check_config"]
 
 
-@attrs.frozen(kw_only=True)
-class Route:
+class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One source of a broker, with everywhere its messages go.
 
     Attributes:
@@ -40,8 +39,7 @@ class Route:
     guarantee: Guarantee
 
 
-@attrs.frozen(kw_only=True)
-class Checked:
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """What a check found.
 
     Attributes:
@@ -100,7 +98,7 @@ def _routes(plan: Plan) -> list[Route]:
             for sink, end in zip(plan.destinations, destinations, strict=True)
             if id(sink) != echo
         ]
-        start = attrs.evolve(source, starts_over=id(prepared) in stores)
+        start = msgspec.structs.replace(source, starts_over=id(prepared) in stores)
         routes.append(
             Route(
                 broker=plan.name,

@@ -209,15 +209,16 @@ def _roles(backends: Iterable[Backend]) -> Schema:
 
 
 def _entry(by_name: Mapping[str, Schema]) -> Schema:
+    cases = [
+        {
+            "if": {"properties": {"backend": {"const": name}}},
+            "then": _object({"backend": {"const": name}, **properties}),
+        }
+        for name, properties in by_name.items()
+    ]
     return {
         "type": "object",
         "required": ["backend"],
         "properties": {"backend": {"anyOf": [{"enum": list(by_name)}, _ENVIRONMENT]}},
-        "allOf": [
-            {
-                "if": {"properties": {"backend": {"const": name}}},
-                "then": _object({"backend": {"const": name}, **properties}),
-            }
-            for name, properties in by_name.items()
-        ],
+        **({"allOf": cases} if cases else {}),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import operator
 from abc import abstractmethod
@@ -172,6 +171,8 @@ def _unknown_word(word: Any, kind: type[Kind]) -> ConfigurationError:
 
 def _nearest(word: Any, known: Iterable[str]) -> list[str]:
     # Two, because gte is as near to gt, which differs, as to ge, which is meant.
+    import difflib
+
     near = difflib.get_close_matches(str(word), known, n=2)
     return [f"Did you mean {' or '.join(sorted(near))}?"] if near else []
 

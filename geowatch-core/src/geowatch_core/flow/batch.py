@@ -6,6 +6,7 @@ import threading
 from collections.abc import Hashable, Iterable, Sequence
 
 import attrs
+import msgspec
 
 from geowatch_core.flow.destination import Destination
 from geowatch_core.flow.failure import Failure
@@ -15,13 +16,12 @@ from geowatch_core.message import Message
 __all__ = ["Batch", "Parcel", "by_source"]
 
 
-@attrs.frozen(eq=False)
-class Parcel:
+class Parcel(msgspec.Struct, frozen=True, eq=False):
     """What one destination is to get of a batch: messages, and what they were encoded to."""
 
     destination: Destination
-    owners: list[Message] = attrs.field(factory=list)
-    encoded: list[Message] = attrs.field(factory=list)
+    owners: list[Message] = msgspec.field(default_factory=list)
+    encoded: list[Message] = msgspec.field(default_factory=list)
 
 
 @attrs.define(eq=False)
@@ -41,9 +41,9 @@ class Batch:
     deduplicated: int = 0
     created: int = 0
     acked: bool = False
-    _left: int = 0
+    _left: int = -1
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
-    _answered: threading.Event = attrs.field(factory=threading.Event)
+    _waking: threading.Event = attrs.field(factory=threading.Event)
 
     def replace(self, kept: list[Message]) -> None:
         """Deliver these in place of ``kept``, and count what was left out and what is new."""
@@ -59,7 +59,7 @@ class Batch:
         parcels = [parcel for parcel in self.parcels if parcel.encoded]
         self._left = len(parcels)
         if not parcels:
-            self._answered.set()
+            self._waking.set()
         return parcels
 
     def answered(self, failures: Sequence[Failure]) -> None:
@@ -68,17 +68,20 @@ class Batch:
             self.failures += failures
             self._left -= 1
             if self._left == 0:
-                self._answered.set()
+                self._waking.set()
 
     @property
     def complete(self) -> bool:
         """Whether every destination has answered."""
-        return self._answered.is_set()
+        return self._left == 0
 
-    def wait(self, abandoned: threading.Event) -> None:
-        """Wait for every destination, or until waiting is abandoned."""
-        while not self._answered.wait(0.02) and not abandoned.is_set():
-            pass
+    def wait(self) -> None:
+        """Wait until it is complete, or abandoned."""
+        self._waking.wait()
+
+    def abandon(self) -> None:
+        """Have nobody wait any longer."""
+        self._waking.set()
 
     @property
     def undelivered(self) -> list[Failure]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from hashlib import blake2b
 from typing import Any, Protocol
 
 import attrs
@@ -35,6 +34,8 @@ class Deduplicate:
     ) -> list[Hashable | None]:
         """What identifies each message; None for one that cannot be a duplicate."""
         if column is None:
+            from hashlib import blake2b
+
             return [blake2b(message.data, digest_size=16).digest() for message in messages]
         return [None if found is MISSING else _hashable(found) for found in column]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import attrs
+import msgspec
 
 from geowatch_core.errors import DecodeError, FilterError, TransformError
 from geowatch_core.message import Message
@@ -10,8 +10,7 @@ from geowatch_core.message import Message
 __all__ = ["Failure", "raised"]
 
 
-@attrs.frozen
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """Why a message cannot go on: the error, after how many attempts, in which stage or where.
 
     Attributes:

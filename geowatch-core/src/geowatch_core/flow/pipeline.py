@@ -23,7 +23,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-import attrs
+import msgspec
 
 from geowatch_core.flow.batch import Batch, Parcel, by_source
 from geowatch_core.flow.destination import Destination
@@ -42,23 +42,19 @@ _SETTLER_GRACE = 5.0
 """Seconds for an ack that has begun to return: only it knows what will come again."""
 
 
-@attrs.frozen
-class _Consumed:
+class _Consumed(msgspec.Struct, frozen=True):
     batch: Batch
 
 
-@attrs.frozen
-class _Settled:
+class _Settled(msgspec.Struct, frozen=True):
     batch: Batch
 
 
-@attrs.frozen
-class _Ended:
+class _Ended(msgspec.Struct, frozen=True):
     """A source has nothing more to bring, or may bring no more."""
 
 
-@attrs.frozen
-class _Wake:
+class _Wake(msgspec.Struct, frozen=True):
     """Somebody asked the run to stop, or a thread failed: look."""
 
 
@@ -189,10 +185,14 @@ class Flow:
     def _drain(self) -> None:
         """Finish what is in flight within the deadline, and give back everything else."""
         self._stopped.set()
+        for permit in self._permits.values():
+            permit.release()  # a reader that waits for one looks again
         started = time.monotonic()
         self._take_while(lambda: self._reading > 0, started + _READER_GRACE)
         self._take_while(self._unfinished, started + self._broker.drain_timeout)
         self._abandoned.set()
+        for batch in self._flying:
+            batch.abandon()
         for line in self._delivering.values():
             line.put(None)
         self._settling.put(None)
@@ -229,9 +229,7 @@ class Flow:
     def _read(self, source: Source | None) -> None:
         broker, permit, cycles = self._broker, self._permits[id(source)], 0
         try:
-            while not (self._stopping or (source and source.consumer.exhausted)):
-                if not permit.acquire(timeout=0.05):
-                    continue
+            while permit.acquire() and not self._ended(source):
                 messages = broker.consume(source, self._stopped)
                 self._events.put(_Consumed(broker.new_batch(source, messages)))
                 cycles += 1
@@ -241,6 +239,9 @@ class Flow:
                     self._stopped.wait(broker.sleep_period)
         finally:
             self._events.put(_Ended())
+
+    def _ended(self, source: Source | None) -> bool:
+        return self._stopping or (source is not None and source.consumer.exhausted)
 
     def _deliver(self, destination: Destination) -> None:
         line = self._delivering[destination]
@@ -252,7 +253,7 @@ class Flow:
         """Ack batches in order, as many at once as have been answered for."""
         next_one = self._settling.get()
         while next_one is not None:
-            next_one.wait(self._abandoned)
+            next_one.wait()
             if self._abandoned.is_set():
                 return
             ready, next_one = self._ready(next_one)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import attrs
+import msgspec
 
 __all__ = ["Report"]
 
 
-@attrs.define
-class Report:
+class Report(msgspec.Struct):
     """Counts of messages. Every consumed one is in exactly one of the five fates.
 
     Attributes:
@@ -35,7 +34,7 @@ class Report:
     retries: int = 0
     cycles: int = 0
     seconds: float = 0.0
-    destinations: dict[str, int] = attrs.field(factory=dict)
+    destinations: dict[str, int] = msgspec.field(default_factory=dict)
 
     @property
     def conserved(self) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 import attrs
 
 from geowatch_core.options import at_least, option
@@ -27,6 +25,8 @@ class Retry:
 
     def delay(self, attempt: int, elapsed: float, retry_after: float | None) -> float | None:
         """Seconds to wait after failed attempt `attempt` (from 1), or None to give up."""
+        import random
+
         bound = min(self.cap, self.base * 2 ** min(attempt - 1, 32))
         wait = max(random.uniform(0, bound), retry_after or 0.0)  # noqa: S311 - not a secret
         if attempt >= self.attempts or elapsed + wait > self.time:

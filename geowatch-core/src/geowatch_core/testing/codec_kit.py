@@ -17,7 +17,7 @@ from geowatch_core.path import Path
 from geowatch_core.provision import make_codec
 from geowatch_core.registry import CODECS, REGISTRY
 from geowatch_core.testing import fuzz
-from geowatch_core.testing.codec_values import ANYTHING, bent, paths_in, same
+from geowatch_core.testing.codec_values import ANYTHING, ODD_BYTES, bent, paths_in, same
 from geowatch_core.testing.harness import unfilled
 from geowatch_core.testing.kit import Kit
 from geowatch_core.testing.verdict import ConformanceError, ensure, ensure_same, not_proven
@@ -126,8 +126,8 @@ class CodecKit(Kit, kit=True):
     def test_bad_bytes_are_a_decode_error(self) -> None:
         """Any bytes whatever are decoded or are a DecodeError, and nothing else."""
         _holds(self._decodes_or_refuses, st.one_of(self.bad(), self._bent()))
-        for deep in (b"[", b'{"a":', b"(", b"<a>"):
-            self._decodes_or_refuses(deep * 100_000)
+        for data in (*ODD_BYTES, *(deep * 100_000 for deep in (b"[", b'{"a":', b"(", b"<a>"))):
+            self._decodes_or_refuses(data)
 
     def test_what_decodes_encodes_again(self) -> None:
         """A value that was decoded can be encoded, and that decodes to the same."""
@@ -146,6 +146,8 @@ class CodecKit(Kit, kit=True):
             )
 
         _holds(law, st.one_of(self._bytes(), self._bent(), self.bad()))
+        for data in ODD_BYTES:
+            law(data)
 
     def test_each_decode_gives_a_new_value(self) -> None:
         """Changing a decoded value does not change what the next decode gives."""
@@ -275,8 +277,7 @@ class CodecKit(Kit, kit=True):
 
     def test_threads_share_a_codec(self) -> None:
         """Many threads encode and decode at once, each its own value."""
-        seen: list[Any] = []
-        _holds(seen.append, self.values())
+        seen = _examples(self.values())
 
         def there_and_back(value: Any) -> bool:
             return same(self.made.decode(self.made.encode(value)), value)
@@ -296,9 +297,7 @@ class CodecKit(Kit, kit=True):
             not_proven("fuzzing: it runs with GEOWATCH_PROFILE=long only")
         if not fuzz.available():
             not_proven("fuzzing: atheris is not installed (pip install atheris)")
-        seeds: list[bytes] = []
-        _holds(seeds.append, self._bytes())
-        found = fuzz.run(self.codec, seeds)
+        found = fuzz.run(self.codec, _examples(self._bytes()))
         ensure(
             found is None,
             f"Fuzzing found an error that is no DecodeError:\n{found}",
@@ -391,6 +390,17 @@ def _holds(law: Law, values: st.SearchStrategy[Any]) -> None:
         max_examples=_MANY if _LONG else _FEW, derandomize=not _LONG, database=None, deadline=None
     )
     profile(given(values)(law))()
+
+
+def _examples(values: st.SearchStrategy[Any]) -> list[Any]:
+    """As many values as a law is tried on."""
+    seen: list[Any] = []
+
+    def law(value: Any) -> None:
+        seen.append(value)
+
+    _holds(law, values)
+    return seen
 
 
 def _refusal(codec: Codec, data: bytes) -> DecodeError | None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from geowatch_core.path import Path
 
-__all__ = ["ANYTHING", "bent", "paths_in", "same"]
+__all__ = ["ANYTHING", "ODD_BYTES", "bent", "paths_in", "same"]
 
 _BEYOND_64_BITS: Final = (2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 10**30)
 
@@ -78,6 +78,10 @@ _PIECES: Final = (
     b"00",
     b"99999999999999999999",
 )
+
+
+ODD_BYTES: Final = (*(bytes([value]) for value in range(256)), *_PIECES)
+"""Each byte alone, and what is taken for something else: tried every time."""
 
 
 @st.composite

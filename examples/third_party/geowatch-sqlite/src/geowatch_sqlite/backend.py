@@ -10,7 +10,7 @@ from geowatch_sqlite.options import (
     SqliteStoreOptions,
 )
 
-LARGEST = 64 << 20
+LARGEST = 32 << 20
 """Bytes of the largest message: well below the 10^9 that SQLite allows a row, headers and all."""
 
 CONSUMER = Capabilities(

@@ -1,0 +1,1 @@
+"""Begins a distribution of a new backend: ``geowatch-core new backend NAME``."""
