@@ -10,7 +10,7 @@ UV      := $(BIN)/uv
 export VIRTUAL_ENV := $(abspath $(VENV))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long test-pythons lint types docs bench build check lock clean
+.PHONY: help install demo test test-long test-pythons lint types docs matrix bench build check lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ types: install ## check types, strictly
 
 docs: install ## run what the documentation says
 	$(BIN)/pytest tests/docs $(ARGS)
+
+matrix: install ## write what each backend can do into the documentation
+	$(BIN)/python tools/refresh_matrix.py
 
 bench: install ## measure, and compare with loops written by hand
 	$(BIN)/python benchmarks/run.py $(ARGS)

@@ -51,7 +51,11 @@ def check_wheel(path: Path) -> list[str]:
         names = [n for n in wheel.namelist() if not n.endswith("/")]
         required = [f"{package}/py.typed", f"{info}/licenses/LICENSE"]
         problems = check_files(names, wheel.read, required)
-        problems += [f"holds {n}" for n in names if not n.startswith((f"{package}/", f"{info}/"))]
+        problems += [
+            f"holds {n}"
+            for n in names
+            if not n.startswith((f"{package}/", f"{info}/")) or "__pycache__" in n
+        ]
         return problems + check_metadata(wheel.read(f"{info}/METADATA"), name, str(version))
 
 

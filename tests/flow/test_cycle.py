@@ -93,3 +93,15 @@ def test_broker_without_a_source_cycles_by_itself():
 
     Clock(producers=[Kept()], timeout=0.01).run(max_cycle=3)
     assert cycles == [[], [], []]
+
+
+def test_verbose_logs_every_cycle(caplog):
+    """With verbose, each cycle is logged with what became of the messages so far."""
+    caplog.set_level("INFO", "geowatch_core.broker")
+    broker = Broker(
+        "loud", consumers=[Given(numbers(3))], producers=[Kept()], count=2, verbose=True
+    )
+    broker.run()
+    said = [record.getMessage() for record in caplog.records]
+    assert [text.split(" = ")[0] for text in said][-1] == "loud: 3 consumed"
+    assert len(said) == 2

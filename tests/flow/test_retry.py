@@ -86,6 +86,17 @@ def test_permanent_failure_is_not_tried_again():
     assert [(x["data"], x["attempts"]) for x in letters.values] == [("1", 1)]
 
 
+def test_permanent_failures_of_every_attempt_are_kept():
+    """What fails for good in the first attempt is not forgotten when more does in the second."""
+    answers = {b"1": [NEVER], b"2": [LATER, NEVER], b"3": [LATER, LATER, CONFIRMED]}
+    sink, letters = Kept(lambda item, tries: answers[item][tries]), Kept(name="letters")
+    Broker(
+        consumers=[Given(data(1, 2, 3))], producers=[sink], retry=AT_ONCE, dead_letter=letters
+    ).run()
+    assert sink.got == [b"3"]
+    assert [(x["data"], x["attempts"]) for x in letters.values] == [("1", 1), ("2", 2)]
+
+
 def test_source_that_does_not_answer_is_asked_again():
     """A source whose service is away for a moment is consumed from when it is back."""
 

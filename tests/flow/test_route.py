@@ -4,11 +4,12 @@ import pytest
 
 from geowatch_core import Broker, Duplex
 from geowatch_core.capabilities import Capabilities
-from geowatch_core.errors import ConfigurationError
+from geowatch_core.errors import BrokerStoppedError, ConfigurationError
 from geowatch_core.memory.options import MemoryStoreOptions
 from geowatch_core.memory.store import MemoryStore
 from geowatch_core.message import Message
-from tests.flow.channel import Given, Kept, data, numbers
+from geowatch_core.outcome import CONFIRMED
+from tests.flow.channel import NEVER, Given, Kept, data, numbers
 from tests.flow.codec import JSON
 
 
@@ -65,6 +66,20 @@ def test_store_is_read_once_as_a_source_that_ends():
     report = Broker(stores_in=[store("in")], producers=[sink], count=2).run()
     assert sink.got == numbers(5)
     assert report.consumed == 5
+
+
+def test_store_on_the_way_in_brings_again_what_was_given_back():
+    """What of a store could not be delivered comes first in the next run, and nothing is missed."""
+    with store("in") as before:
+        before.write([Message.of({"n": n}) for n in range(10)])
+    refused = [numbers(4)[3]]
+    sink = Kept(lambda item, _tries: NEVER if item in refused else CONFIRMED)
+    with Broker(stores_in=[store("in")], producers=[sink], count=2, in_flight=1) as broker:
+        with pytest.raises(BrokerStoppedError):
+            broker.run()
+        refused.clear()
+        broker.run()
+    assert sink.got == [*numbers(3), *numbers(10)[2:]]
 
 
 def test_store_on_the_way_out_holds_the_batch():

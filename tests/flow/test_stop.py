@@ -80,6 +80,21 @@ def test_given_back_messages_come_again_in_order(round_):
     assert sink.got == numbers(200)[: len(sink.got)]
 
 
+def test_given_back_after_a_failure_messages_come_again_in_order():
+    """What was on its way to a sink comes again before what had only been consumed."""
+
+    class OneByOne(Broker):
+        def before_cycle(self):
+            """Have cycles follow each other, so that consumed batches wait."""
+            while len(source.unsettled) < 20:
+                time.sleep(0.001)
+
+    source = Given(numbers(50))
+    with pytest.raises(BrokerStoppedError):
+        OneByOne(consumers=[source], producers=[Kept(lambda _data, _tries: NEVER)], count=5).run()
+    assert [message.position for message in source.ready] == list(range(50))
+
+
 def test_drain_deadline_gives_back_what_a_hanging_sink_holds():
     """A sink that hangs is not waited for longer than drain_timeout; its messages come again."""
     gate, source = threading.Event(), Given(numbers(20), ends=False)

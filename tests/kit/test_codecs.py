@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -58,7 +59,8 @@ ODD_JSON = st.sampled_from(
     [
         b"NaN",
         b"[Infinity]",
-        b'{"a":1e999}'[:6],
+        b'{"a":1e999}',
+        b'{"properties":{"mag":1e999}}',
         b"\xef\xbb\xbf{}",
         "{}".encode("utf-16"),
         b'"\\ud800"',
@@ -79,6 +81,10 @@ ODD_JSON = st.sampled_from(
 )
 
 
+BEYOND_A_FLOAT = re.compile(rb"[eE]\+?[0-9]{3}|[0-9]{300}")
+UNSEEN = "a reader does not look at a number larger than a float (1e999) that nobody asked for"
+
+
 class TestPlain(CodecKit):
     codec = "plain"
 
@@ -97,6 +103,11 @@ class TestJson(CodecKit):
     def bad(self) -> st.SearchStrategy[bytes]:
         """Anything, and what other parsers take."""
         return st.one_of(st.binary(max_size=100), ODD_JSON)
+
+    @deviates("test_a_reader_agrees_with_decode", reason=UNSEEN)
+    def test_a_reader_agrees_with_decode(self) -> None:
+        """A reader finds and refuses what decode does, but for numbers beyond a float."""
+        self._reads_alike(lambda data: not BEYOND_A_FLOAT.search(data))
 
 
 class TestGeoJson(CodecKit):
@@ -125,6 +136,11 @@ class TestGeoJson(CodecKit):
                 ]
             ),
         )
+
+    @deviates("test_a_reader_agrees_with_decode", reason=UNSEEN)
+    def test_a_reader_agrees_with_decode(self) -> None:
+        """A reader finds and refuses what decode does, but for numbers beyond a float."""
+        self._reads_alike(lambda data: not BEYOND_A_FLOAT.search(data))
 
 
 class TestList(CodecKit):

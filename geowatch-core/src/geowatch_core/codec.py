@@ -51,6 +51,14 @@ class Codec(ABC):
             EncodeError: the value cannot be written without losing some of it.
         """
 
+    def encode_all(self, values: Sequence[Any]) -> Sequence[bytes]:
+        """``encode`` of each value, for codecs that can look at a whole run at once.
+
+        Raises:
+            EncodeError: one of them is refused; ``encode`` of each tells which.
+        """
+        return [self.encode(value) for value in values]
+
     @abstractmethod
     def decode(self, data: bytes) -> Any:
         """The value of one message's bytes; a new one at every call.

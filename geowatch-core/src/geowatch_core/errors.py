@@ -30,7 +30,7 @@ exceptions never leak; they are the ``__cause__``.
 from collections.abc import Sequence
 from typing import Any, Final
 
-import attrs
+import msgspec
 
 __all__ = [
     "AckError",
@@ -103,8 +103,7 @@ class ConfigurationError(GeoWatchError, ValueError):
     """What was asked for cannot be built."""
 
 
-@attrs.frozen
-class Mistake:
+class Mistake(msgspec.Struct, frozen=True):
     """One thing that is wrong in a configuration: where, what, and how to mend it."""
 
     place: str

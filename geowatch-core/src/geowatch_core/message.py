@@ -85,9 +85,13 @@ class Message(msgspec.Struct, eq=False, gc=False):
         Raises:
             DecodeError: the bytes are not what the origin's codec promises.
         """
-        if self._value is UNSET:
-            self._value = self.peek()
-        return self._value
+        value = self._value
+        if value is UNSET:
+            if self.checked and self.origin is not None:
+                value = self._value = self.origin.codec.decode_checked(self.data)
+            else:
+                value = self._value = self.peek()
+        return value
 
     @value.setter
     def value(self, value: Any) -> None:

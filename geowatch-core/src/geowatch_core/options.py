@@ -174,7 +174,7 @@ def read(cls: type[T], values: Mapping[str, Any], place: str = "") -> T:
 
 def within(place: str, mistakes: Iterable[Mistake]) -> list[Mistake]:
     """The mistakes of something that stands at a place of the configuration."""
-    return [attrs.evolve(found, place=_at(place, found.place)) for found in mistakes]
+    return [msgspec.structs.replace(found, place=_at(place, found.place)) for found in mistakes]
 
 
 def mistake(place: str, error: Exception) -> Mistake:

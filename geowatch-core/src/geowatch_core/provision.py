@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Literal, overload
 
-import attrs
+import msgspec
 
 from geowatch_core.backend import ROLES, AnyRole, Backend, RoleFactory, RoleName, RoleSpec
 from geowatch_core.codec import Codec
@@ -100,8 +100,7 @@ def provision_duplex(backend: str, **options: Any) -> Duplex:
     return open_duplex(prepare(backend, "consumer", mine), prepare(backend, "producer", theirs))
 
 
-@attrs.frozen(kw_only=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """A role whose options are good, and which is not made yet.
 
     Attributes:
@@ -109,17 +108,18 @@ class Prepared:
         spec: what its backend says of this role.
         options: its options.
         codec: its codec.
+        factory: makes it.
     """
 
     name: str
     spec: RoleSpec
     options: Options
     codec: Codec
-    _factory: RoleFactory
+    factory: RoleFactory
 
     def make(self) -> Any:
         """The consumer, producer or store, not open yet. No input or output is done."""
-        return self._factory(self.options, name=self.name, codec=self.codec)
+        return self.factory(self.options, name=self.name, codec=self.codec)
 
     def open(self) -> Any:
         """The open consumer, producer or store; opening is tried as its options say.

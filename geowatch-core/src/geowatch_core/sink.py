@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 
-import msgspec
 from msgspec import UNSET
 
 from geowatch_core.errors import CodecError, TooLargeError
@@ -14,6 +14,8 @@ from geowatch_core.outcome import CONFIRMED, Outcome
 from geowatch_core.role import Role
 
 __all__ = ["Sink"]
+
+_origin_of = attrgetter("origin")
 
 
 class Sink(Role, ABC):
@@ -25,26 +27,33 @@ class Sink(Role, ABC):
         An untouched message that arrived in the same codec is handed on as it is. Every other one
         becomes a new message with new bytes; the one given stays as it was.
         """
+        origins = {id(origin): origin for origin in map(_origin_of, messages)}
         native = {
-            id(origin)
-            for origin in {id(m.origin): m.origin for m in messages}.values()
-            if origin is None or origin.codec == self.codec
+            key for key, origin in origins.items() if origin is None or origin.codec == self.codec
         }
-        if all(m._value is UNSET and id(m.origin) in native for m in messages):
+        as_they_are = [m._value is UNSET and id(m.origin) in native for m in messages]
+        if all(as_they_are):
             return list(messages), {}
-        encoded: list[Message] = []
-        refused: dict[int, Outcome] = {}
-        for index, message in enumerate(messages):
-            if message._value is UNSET and id(message.origin) in native:
-                encoded.append(message)
-                continue
-            try:
-                data = self.codec.encode(message.value if message.touched else message.peek())
-            except CodecError as error:
-                refused[index] = error
-            else:
-                encoded.append(msgspec.structs.replace(message, data=data, _value=UNSET))
-        return encoded, refused
+        new = iter(
+            self._encoded([m for m, same in zip(messages, as_they_are, strict=True) if not same])
+        )
+        every = [m if same else next(new) for m, same in zip(messages, as_they_are, strict=True)]
+        refused: dict[int, Outcome] = {
+            i: m for i, m in enumerate(every) if isinstance(m, CodecError)
+        }
+        return [m for m in every if isinstance(m, Message)], refused
+
+    def _encoded(self, messages: Sequence[Message]) -> list[Message | CodecError]:
+        """What each message is encoded to, or why it is not."""
+        try:
+            data = self.codec.encode_all([message.peek() for message in messages])
+        except CodecError as error:
+            # One of them is bad, and only one by one tells which.
+            return [error] if len(messages) == 1 else [self._encoded([m])[0] for m in messages]
+        return [
+            Message(new, m.key, m.headers, m.time, m.position, m.origin)
+            for m, new in zip(messages, data, strict=True)
+        ]
 
     def _size(self, message: Message) -> int:
         """Bytes of one message as the service counts them."""

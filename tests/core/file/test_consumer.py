@@ -1,12 +1,20 @@
 """Lines from a finite file."""
 
+import errno
+import os
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from geowatch_core import AlreadySettledError, DecodeError, PermanentError, Settlement
+from geowatch_core import (
+    AlreadySettledError,
+    DecodeError,
+    PermanentError,
+    RetryableError,
+    Settlement,
+)
 from geowatch_core.codecs import JsonCodec
 from geowatch_core.file import _reader
 from tests.core.file.files import consumer, data, rest
@@ -176,6 +184,29 @@ def test_a_line_too_long_stops_after_the_lines_before_it(path: Path) -> None:
         assert not source.exhausted
     with consumer(path, max_line=6) as source:
         assert data(source.consume(10, 0)) == [b"a", b"bb", b"123456", b"c"]
+
+
+def test_a_disk_that_fails_for_a_while_loses_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read before the failure comes, then the error, and then the rest."""
+    path.write_bytes(b"aaa\nbbb\nccc\n")
+    real = os.pread
+
+    def failing(descriptor: int, size: int, offset: int) -> bytes:
+        if offset >= 8:
+            raise OSError(errno.EIO, "Input/output error")
+        return real(descriptor, size, offset)
+
+    monkeypatch.setattr(_reader, "_CHUNK", 8)
+    with consumer(path) as source:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pread", failing)
+            assert data(source.consume(10, 0)) == [b"aaa", b"bbb"]
+            assert not source.exhausted
+            with pytest.raises(RetryableError, match="Input/output error"):
+                source.consume(10, 0)
+        assert data(source.consume(10, 0)) == [b"ccc"]
 
 
 def test_it_settles_by_prefix() -> None:

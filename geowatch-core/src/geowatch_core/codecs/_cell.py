@@ -136,9 +136,9 @@ def require_kind(inside: Tree, value: Any, where: tuple[str, ...] = ()) -> None:
 
 
 def built(inside: Tree | int, cells: Sequence[str], where: tuple[str, ...] = ()) -> Any:
-    """What the cells hold, put where their columns say; `MISSING` for an empty cell.
+    """What the cells hold, put where their columns say; `MISSING` if all of them are empty.
 
-    What has nothing but empty cells inside is null.
+    An object or a list with nothing but empty cells is null beside what has others.
 
     Raises:
         DecodeError: an item of a list without the one before.
@@ -146,13 +146,24 @@ def built(inside: Tree | int, cells: Sequence[str], where: tuple[str, ...] = ())
     if isinstance(inside, int):
         return read(cells[inside]) if cells[inside] else MISSING
     found = {step: built(deeper, cells, (*where, step)) for step, deeper in inside.items()}
-    found = {step: value for step, value in found.items() if value is not MISSING}
-    if not found or not is_list(inside):
-        return found or None
-    items = {int(step): value for step, value in found.items()}
-    if max(items) != len(items) - 1:
-        gap = next(index for index in range(len(items)) if index not in items)
-        what = f"The list at {Path(where)} has an item {max(items)}, but no item {gap}"
-        fix = f"Fill that cell, or name the column {Path((*where, str(gap)))}."
-        raise DecodeError(what, got=list(cells), fix=fix)
-    return [items[index] for index in range(len(items))]
+    if all(value is MISSING for value in found.values()):
+        return MISSING
+    if is_list(inside):
+        return _listed({int(step): value for step, value in found.items()}, inside, where)
+    return {
+        step: None if value is MISSING else value
+        for step, value in found.items()
+        if value is not MISSING or not isinstance(inside[step], int)
+    }
+
+
+def _listed(found: dict[int, Any], inside: Tree, where: tuple[str, ...]) -> list[Any]:
+    items: list[Any] = []
+    for index in range(1 + max(i for i, value in found.items() if value is not MISSING)):
+        value = found.get(index, MISSING)
+        if value is MISSING and isinstance(inside.get(str(index), 0), int):
+            what = f"The list at {Path(where)} has a later item, but no item {index}"
+            fix = f"Fill that cell, or name the column {Path((*where, str(index)))}."
+            raise DecodeError(what, fix=fix)
+        items.append(None if value is MISSING else value)
+    return items

@@ -76,6 +76,24 @@ def write(value: Any) -> bytes:
     return data
 
 
+def write_all(values: Sequence[Any]) -> list[bytes]:
+    """``write`` of each value; where nothing is wrong with any, all are checked at once.
+
+    Raises:
+        EncodeError: one of them would come back as something else.
+    """
+    try:
+        written = list(map(_encode, values))
+        packed = _encode_msgpack(values)
+        same = bool(msgspec.to_builtins(values, str_keys=True) == values)
+    except (TypeError, ValueError, RecursionError, OverflowError):
+        same, written, packed = False, [], b""
+    small = max(map(len, written), default=0) <= 2 * MAX_DEPTH
+    if same and small and not _NOT_FINITE.search(packed):
+        return written
+    return list(map(write, values))
+
+
 def _lost(value: Any, data: bytes) -> bool:
     """Whether `data` could not be read back, or not as `value`, though the types are right."""
     if len(data) > 2 * MAX_DEPTH and too_deep(data):

@@ -44,12 +44,14 @@ class Shapes:
         objects: by GeoJSON type.
         geometry: any geometry, or null.
         geometries: a struct with a list of these.
+        features: a struct with a list of Features.
         coordinates: by geometry type, a struct with a list of coordinates.
     """
 
     objects: Mapping[str, Any]
     geometry: Any
     geometries: Any
+    features: Any
     coordinates: Mapping[str, Any]
 
 
@@ -84,6 +86,7 @@ def shapes(*, bounded: bool) -> Shapes:
         objects,
         geometry,
         msgspec.defstruct("Geometries", [("geometries", _array(geometry))], gc=False),
+        msgspec.defstruct("Features", [("features", _array(feature))], gc=False),
         {kind: _batch(*rule) for kind, rule in kinds.items()},
     )
 

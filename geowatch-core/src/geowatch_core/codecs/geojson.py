@@ -86,6 +86,20 @@ class GeoJsonCodec(Codec):
         self._check(value, EncodeError)
         return data
 
+    def encode_all(self, values: Sequence[Any]) -> list[bytes]:
+        """``encode`` of each value.
+
+        Raises:
+            EncodeError: one of them is refused.
+        """
+        written = _json.write_all(values)
+        try:
+            msgspec.convert({"features": values}, self._shapes.features)
+        except _json.REFUSED:
+            for value in values:
+                self._check(value, EncodeError)
+        return written
+
     def decode(self, data: bytes) -> Any:
         """The GeoJSON object, as a dict.
 

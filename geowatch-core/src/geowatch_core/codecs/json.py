@@ -42,6 +42,14 @@ class JsonCodec(Codec):
         """
         return _json.write(value)
 
+    def encode_all(self, values: Sequence[Any]) -> list[bytes]:
+        """``encode`` of each value.
+
+        Raises:
+            EncodeError: one of them is refused.
+        """
+        return _json.write_all(values)
+
     def decode(self, data: bytes) -> Any:
         """The value of one JSON text.
 

@@ -12,7 +12,7 @@ from geowatch_core.codec import Codec
 from geowatch_core.codecs import _cell, _text
 from geowatch_core.errors import ConfigurationError, DecodeError, EncodeError
 from geowatch_core.options import option
-from geowatch_core.path import Path
+from geowatch_core.path import MISSING, Path
 
 __all__ = ["ListCodec"]
 
@@ -42,8 +42,8 @@ class ListCodec(Codec):
     A cell is empty if nothing is at its path. Otherwise it is the JSON text of what is there
     (``4.5``, ``true``, ``null``, ``[1,2]``), but for a text the text itself (``us1``), unless it
     would be read as JSON: ``"4.5"`` and ``""`` stand in quotation marks. An object or a list with
-    nothing but empty cells is read as null. A Feature comes back as a Feature if the columns name
-    its ``type`` and its geometry's.
+    nothing but empty cells is read as null beside others that are filled. A Feature comes back as
+    a Feature if the columns name its ``type`` and its geometry's.
 
     Args:
         separator: one character.
@@ -102,7 +102,7 @@ class ListCodec(Codec):
                 fix="Look whether the separator is right, and name a column for each cell.",
             )
         value = _cell.built(self._tree, cells)
-        return {} if value is None else value
+        return {} if value is MISSING else value
 
     def unpack(self, document: bytes) -> Iterator[bytes]:
         r"""The lines that are not empty; they may end with ``\n`` or ``\r\n``."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 import attrs
+import msgspec
 
 from geowatch_core.errors import GeoWatchError, Mistake, OptionsError
 from geowatch_core.options import mistake, nearest
@@ -87,7 +88,7 @@ class Collector:
                 ),
                 one.place,
             )
-            self.mistakes.append(attrs.evolve(one, place=written))
+            self.mistakes.append(msgspec.structs.replace(one, place=written))
 
 
 def _kind(value: Any) -> str:

@@ -6,7 +6,7 @@ from itertools import accumulate, count, takewhile
 from operator import add
 from typing import Final
 
-from geowatch_core.errors import PermanentError
+from geowatch_core.errors import PermanentError, RetryableError
 from geowatch_core.file._driver import InputFile
 from geowatch_core.message import Message
 
@@ -45,6 +45,7 @@ class LineReader:
 
         Raises:
             PermanentError: the next line is too long. All lines before it came first.
+            RetryableError: the disk did not give it.
         """
         messages: list[Message] = []
         self.at_end = False
@@ -62,7 +63,7 @@ class LineReader:
     def _filled(self, final: bool, before: list[Message]) -> bool:
         try:
             return self._fill(final)
-        except PermanentError:
+        except (PermanentError, RetryableError):
             if before:  # they go first; the next call comes here again
                 return False
             raise

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
-import attrs
+import msgspec
 
 from geowatch_core.errors import ConfigurationError, Mistake
 from geowatch_core.filter.base import Filter
@@ -65,8 +65,7 @@ class Kind(Filter):
         }
 
 
-@attrs.frozen
-class Parser:
+class Parser(msgspec.Struct, frozen=True):
     """Reads filters at one place of a configuration, and collects what is wrong there.
 
     Attributes:
@@ -77,13 +76,13 @@ class Parser:
 
     kinds: Mapping[str, type[Kind]]
     place: str
-    mistakes: list[Mistake] = attrs.field(factory=list)
+    mistakes: list[Mistake] = msgspec.field(default_factory=list)
 
     def at(self, key: str | int) -> Parser:
         """A parser one step further in, which reports to the same list."""
         if isinstance(key, int):
-            return attrs.evolve(self, place=f"{self.place}[{key}]")
-        return attrs.evolve(self, place=f"{self.place}.{key}" if self.place else key)
+            return msgspec.structs.replace(self, place=f"{self.place}[{key}]")
+        return msgspec.structs.replace(self, place=f"{self.place}.{key}" if self.place else key)
 
     def wrong(self, error: ConfigurationError) -> None:
         """Report a mistake at this place."""

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-import attrs
+import msgspec
 
 from geowatch_core.errors import ConfigurationError
 from geowatch_core.path import MISSING
@@ -18,8 +18,7 @@ Test = Callable[[Sequence[Any]], list[bool]]
 """Tests one column: for each value, whether the comparison is met."""
 
 
-@attrs.frozen
-class Word:
+class Word(msgspec.Struct, frozen=True):
     """What a word of comparison means.
 
     Attributes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Hashable, Iterable, Sequence
 
-import attrs
 import msgspec
 
 from geowatch_core.flow.destination import Destination
@@ -24,8 +23,7 @@ class Parcel(msgspec.Struct, frozen=True, eq=False):
     encoded: list[Message] = msgspec.field(default_factory=list)
 
 
-@attrs.define(eq=False)
-class Batch:
+class Batch(msgspec.Struct, eq=False):
     """What was consumed together, and what becomes of it.
 
     The source is acked for all of it at once, after every destination has answered for its part.
@@ -34,16 +32,16 @@ class Batch:
     source: Source | None
     consumed: Sequence[Message]
     parcels: list[Parcel]
-    kept: list[Message] = attrs.field(factory=list)
-    failures: list[Failure] = attrs.field(factory=list)
-    reserved: list[Hashable] = attrs.field(factory=list)
+    kept: list[Message] = msgspec.field(default_factory=list)
+    failures: list[Failure] = msgspec.field(default_factory=list)
+    reserved: list[Hashable] = msgspec.field(default_factory=list)
     filtered: int = 0
     deduplicated: int = 0
     created: int = 0
     acked: bool = False
     _left: int = -1
-    _lock: threading.Lock = attrs.field(factory=threading.Lock)
-    _waking: threading.Event = attrs.field(factory=threading.Event)
+    _lock: threading.Lock = msgspec.field(default_factory=threading.Lock)
+    _waking: threading.Event = msgspec.field(default_factory=threading.Event)
 
     def replace(self, kept: list[Message]) -> None:
         """Deliver these in place of ``kept``, and count what was left out and what is new."""

@@ -101,18 +101,15 @@ def _asked(
     batch: Batch, predicate: Predicate, run: list[Message], columns: Columns
 ) -> tuple[list[Message], Columns]:
     """Ask a function of the value. What it raises is a failure of that message only."""
-    mask, asked = [], []
+    failed = len(batch.failures)
+    mask: list[bool] = []
     for message in run:
         try:
             mask.append(bool(predicate(message.value)))
         except Exception as error:
-            asked.append(False)
+            mask.append(False)
             batch.failures.append(raised("filter", FilterError, message, error))
-        else:
-            asked.append(True)
-    if not all(asked):
-        run = list(compress(run, asked))
-        columns = {path: list(compress(column, asked)) for path, column in columns.items()}
+    batch.filtered -= len(batch.failures) - failed  # a failure is not a rejection
     return _kept(batch, mask, run, columns)
 
 

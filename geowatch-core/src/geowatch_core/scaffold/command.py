@@ -28,8 +28,8 @@ def add_commands(
         "backend",
         parents=[common],
         help="a backend, with the conformance kit wired in",
-        description="Make the folder geowatch-NAME: a backend that installs and registers, with the "
-        "conformance kit wired in. Its tests fail on what is still to be written, and say what.",
+        description="Make the folder geowatch-NAME: a backend that installs and registers, with "
+        "the conformance kit wired in. Its tests fail on what is still to be written, and say so.",
     )
     parser.add_argument("name", metavar="NAME", help="what it will be called in provision(NAME)")
     parser.add_argument(

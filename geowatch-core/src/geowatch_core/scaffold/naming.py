@@ -14,6 +14,9 @@ __all__ = ["Naming", "core_range"]
 
 _CORE = "geowatch-core"
 _PREFIX = re.compile(r"geowatch[-_]", re.IGNORECASE)
+_LONGEST = 24
+"""Characters: a longer name makes lines of the scaffold too long for its own lint."""
+
 _GOOD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
@@ -30,7 +33,7 @@ class Naming:
         Raises:
             ConfigurationError: it is not a good name, or somebody has it.
         """
-        if not _GOOD.fullmatch(name):
+        if not _GOOD.fullmatch(name) or len(name) > _LONGEST:
             raise ConfigurationError(
                 "A backend cannot have this name", got=name, fix=_suggestion(name)
             )
@@ -77,6 +80,10 @@ def _owner(name: str) -> str:
 
 
 def _suggestion(name: str) -> str:
-    rule = "Write a lower-case letter, then lower-case letters, digits and single underscores"
-    word = re.sub(r"[^a-z0-9]+", "_", _PREFIX.sub("", name).lower()).strip("_0123456789")
-    return f"{rule}: {word}." if word and word != name else f"{rule}."
+    rule = (
+        "Write a lower-case letter, then lower-case letters, digits and single underscores, "
+        f"{_LONGEST} characters in all at the most"
+    )
+    word = re.sub(r"[^a-z0-9]+", "_", _PREFIX.sub("", name).lower()).lstrip("_0123456789")
+    word = word[:_LONGEST].rstrip("_")
+    return f"{rule}: {word}." if word else f"{rule}."

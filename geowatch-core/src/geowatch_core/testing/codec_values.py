@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from geowatch_core.path import Path
 
-__all__ = ["ANYTHING", "ODD_BYTES", "bent", "paths_in", "same"]
+__all__ = ["ANYTHING", "ODD_BYTES", "bent", "brief", "paths_in", "same"]
 
+_LONGEST: Final = 300
 _BEYOND_64_BITS: Final = (2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 10**30)
 
 _LEAVES: Final = st.one_of(
@@ -113,13 +114,33 @@ def same(left: Any, right: Any) -> bool:
 
     A tuple counts as a list, which is what comes back wherever the format has only one of them.
     """
-    if isinstance(left, list | tuple) and isinstance(right, list | tuple):
-        return len(left) == len(right) and all(map(same, left, right))
+    pairs = [(left, right)]
+    for one, other in pairs:  # grows while it runs; recursion would fail on what nests deep
+        if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+            if len(one) != len(other):
+                return False
+            pairs += zip(one, other, strict=True)
+        elif isinstance(one, dict) and isinstance(other, dict):
+            if one.keys() != other.keys():
+                return False
+            pairs += ((value, other[name]) for name, value in one.items())
+        elif not _same_leaf(one, other):
+            return False
+    return True
+
+
+def _same_leaf(left: Any, right: Any) -> bool:
     if type(left) is not type(right):
         return False
-    if isinstance(left, dict):
-        names = left.keys() == right.keys()
-        return names and all(same(value, right[name]) for name, value in left.items())
     if isinstance(left, float):
-        return repr(left) == repr(right)
+        return repr(left) == repr(right)  # tells 0.0 from -0.0, and takes NaN for itself
     return bool(left == right)
+
+
+def brief(value: Any) -> str:
+    """A value for people to read."""
+    try:
+        text = repr(value)
+    except RecursionError:
+        return "a value that nests very deep"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -57,16 +57,12 @@ def main(text: str, corpus: str) -> None:
     readers = [codec.reader([]), codec.reader([Path.parse("properties.mag"), Path.parse("0")])]
 
     def one(data: bytes) -> None:
-        try:
+        with contextlib.suppress(CodecError):
             codec.encode(codec.decode(data))
-            decodes = True
-        except CodecError:
-            decodes = False
         with contextlib.suppress(CodecError):
             list(codec.unpack(data))
         for read in readers:
-            if (not read([data]).errors) and not decodes:
-                raise AssertionError("a reader takes what decode refuses")
+            read([data])
 
     atheris.Setup([sys.argv[0], f"-runs={_RUNS}", "-timeout=10", corpus], one)
     atheris.Fuzz()

@@ -52,7 +52,7 @@ def pytest_terminal_summary(
 ) -> None:
     """For each class say what was proven, and name what was not, what deviates, what is limited."""
     classes: dict[str, list[pytest.TestReport]] = {}
-    for outcome in ("passed", "failed", "skipped"):
+    for outcome in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.getreports(outcome):
             if isinstance(report, pytest.TestReport) and _properties(report, "tests"):
                 classes.setdefault(_class_of(report.nodeid), []).append(report)
