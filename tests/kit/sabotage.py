@@ -19,7 +19,7 @@ from geowatch_core.message import Message
 from geowatch_core.outcome import CONFIRMED, Outcome
 from geowatch_core.settlement import SettledPrefix
 from tests.kit.twin import _driver
-from tests.kit.twin.backend import STREAM_TOO_PROUD
+from tests.kit.twin.backend import STORE_TOO_PROUD, STREAM_TOO_PROUD
 from tests.kit.twin.consumer import TwinConsumer
 from tests.kit.twin.producer import TwinProducer
 from tests.kit.twin.store import TwinStore
@@ -432,3 +432,9 @@ class WritesLater(TwinStore):
     def _close(self) -> None:
         if self._later:
             super()._write(self._later)
+
+
+class ClaimsToKeep(TwinStore):
+    """Claims that what it stores outlives the process."""
+
+    capabilities = STORE_TOO_PROUD

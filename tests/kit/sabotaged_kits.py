@@ -33,6 +33,7 @@ class TwinHarness(MemoryHarness):
     backend = "twin"
     driver_modules: ClassVar[Sequence[str]] = ("tests.kit.twin._driver",)
     patience = 1.0
+    many = 200
 
     def options(self, role: RoleName) -> Mapping[str, Any]:
         """Those of memory, with a secret."""

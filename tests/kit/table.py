@@ -85,6 +85,7 @@ _ALL: Final = (
     Sabotage("store", "ConfirmsFailedWrites", "test_a_failed_write_confirms_nothing"),
     Sabotage("store", "ReadsBackwards", "test_what_was_written_is_read"),
     Sabotage("store", "WritesLater", "test_written_is_in_the_service_at_once"),
+    Sabotage("store", "ClaimsToKeep", "test_confirmed_outlives_the_process", "STORE_TOO_PROUD"),
     Sabotage("backend", "ImportsItsDriver", "test_registering_imports_no_driver"),
 )
 

@@ -151,7 +151,7 @@ def core_wheel(version: Version, shelf: Shelf, folder: Path, root: Path = ROOT) 
         return shelf.built
     tag = f"v{version.major}.{version.minor}.{version.micro}"
     archive = folder / "core.tar"
-    git = ["git", "-C", str(root), "archive", f"--output={archive}", tag, "geowatch-core"]
+    git = ["git", "-C", str(root), "archive", f"--output={archive}", tag]
     if subprocess.run(git, capture_output=True, check=False).returncode:
         pytest.fail(f"There is no tag {tag}: fetch the tags, or claim a later version of core.")
     with tarfile.open(archive) as tar:

@@ -86,7 +86,7 @@ def guarantee(source: End, destinations: Sequence[End]) -> Guarantee:
 
 def _of_source(source: End) -> tuple[Delivery, list[str]]:
     can = source.capabilities
-    if source.starts_over:
+    if source.starts_over or can.starts_over:
         return Delivery.STARTS_OVER, [f"{source.name} is read from its beginning at every start."]
     if can.settles is Settlement.NONE:
         return Delivery.BEST_EFFORT, [

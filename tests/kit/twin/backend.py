@@ -64,7 +64,7 @@ def made(name: str, sabotage: Sabotage | None = None) -> Plugin:
         ),
     }
     if sabotage is not None and sabotage.role in roles:
-        role: RoleName = sabotage.role  # type: ignore[assignment]  # just looked up
+        role: RoleName = sabotage.role
         spec = file_backend_spec() if sabotage.of_file else roles[role]
         claims = globals()[sabotage.claims] if sabotage.claims else spec.capabilities
         factory = f"tests.kit.sabotage:{sabotage.factory}"

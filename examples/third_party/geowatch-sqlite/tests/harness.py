@@ -24,6 +24,7 @@ class SqliteHarness(Harness):
 
     backend: ClassVar[str] = "sqlite"
     driver_modules: ClassVar[Sequence[str]] = ("sqlite3", "geowatch_sqlite._driver")
+    silence: ClassVar[float] = 0.1
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
         super().__init__(request)

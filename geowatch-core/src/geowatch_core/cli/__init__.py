@@ -7,6 +7,7 @@
     geowatch-core backends        which backends are installed; with a name, all about one
     geowatch-core codecs          which codecs are installed; with a name, all about one
     geowatch-core schema          the JSON Schema of a configuration, for editors
+    geowatch-core new backend N   begin a distribution of your own, for a backend N
 
 Exit codes:
 

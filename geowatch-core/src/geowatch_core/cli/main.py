@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from geowatch_core.cli import check, listing, output, run
 from geowatch_core.cli.exits import TEXT, Exit
 from geowatch_core.errors import ConfigurationError, ServiceError
+from geowatch_core.scaffold import command as new
 
 __all__ = ["main"]
 
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show tracebacks, and log more")
-    for module in (run, check, listing):
+    for module in (run, check, listing, new):
         module.add_commands(commands, common)
     return parser
 

@@ -12,8 +12,8 @@ from geowatch_core.codecs import _explain
 from geowatch_core.codecs._explain import MAX_DEPTH
 from geowatch_core.errors import EncodeError
 
-REFUSED: Final = (ValueError, RecursionError)
-"""What msgspec raises for bytes that it refuses; its own errors are ValueErrors."""
+REFUSED: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What msgspec raises for what it refuses."""
 
 _HUGE_DIGITS: Final = 19  # what the smallest integer beyond 64 bits has: -(2**63) - 1
 _TOGETHER: Final = 32  # so many messages of usual depth have fewer brackets than one too deep
@@ -69,7 +69,7 @@ def write(value: Any) -> bytes:
         # msgspec writes much that JSON has no type for (dates, bytes, sets, numbers as names);
         # what it made into something else is no longer equal.
         same = bool(msgspec.to_builtins(value, str_keys=True) == value)
-    except (TypeError, ValueError, RecursionError, msgspec.EncodeError) as error:
+    except (TypeError, *REFUSED) as error:
         raise _explain.unwritable(value, str(error)) from error
     if not same or _lost(value, data):
         raise _explain.unwritable(value, f"it would come back as {data[:100]!r}")
@@ -86,7 +86,7 @@ def write_all(values: Sequence[Any]) -> list[bytes]:
         written = list(map(_encode, values))
         packed = _encode_msgpack(values)
         same = bool(msgspec.to_builtins(values, str_keys=True) == values)
-    except (TypeError, ValueError, RecursionError, OverflowError):
+    except (TypeError, OverflowError, *REFUSED):
         same, written, packed = False, [], b""
     small = max(map(len, written), default=0) <= 2 * MAX_DEPTH
     if same and small and not _NOT_FINITE.search(packed):

@@ -9,6 +9,7 @@ from typing import Final
 
 import attrs
 
+from geowatch_core.capabilities import Settlement
 from geowatch_core.codec import Codec
 from geowatch_core.consumer import Consumer
 from geowatch_core.file._document import Document
@@ -39,7 +40,10 @@ class FileConsumer(Consumer):
 
     def __init__(self, options: FileConsumerOptions, /, *, name: str, codec: Codec) -> None:
         super().__init__(name=name, codec=codec)
-        self.capabilities = attrs.evolve(CONSUMER, max_unsettled=options.max_unsettled)
+        can = attrs.evolve(CONSUMER, max_unsettled=options.max_unsettled)
+        if not options.remember:
+            can = attrs.evolve(can, settles=Settlement.NONE, starts_over=True)
+        self.capabilities = can
         self._options = options
         self._place = Place.of(options.path, options.root)
         self._source: Lines | Document | None = None

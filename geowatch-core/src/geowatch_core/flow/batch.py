@@ -23,7 +23,7 @@ class Parcel(msgspec.Struct, frozen=True, eq=False):
     encoded: list[Message] = msgspec.field(default_factory=list)
 
 
-class Batch(msgspec.Struct, eq=False):
+class Batch(msgspec.Struct, eq=False, weakref=True):
     """What was consumed together, and what becomes of it.
 
     The source is acked for all of it at once, after every destination has answered for its part.

@@ -39,8 +39,10 @@ class Tally:
 
     @property
     def observed(self) -> bool:
-        """Whether anybody observes."""
-        return bool(self._plugins.get_plugins())
+        """Whether anybody is shown messages after they were encoded."""
+        hook = self._hook
+        shown = (hook.geowatch_delivered, hook.geowatch_failed, hook.geowatch_settled)
+        return any(each.get_hookimpls() for each in shown)
 
     def started(self) -> None:
         """A run begins."""

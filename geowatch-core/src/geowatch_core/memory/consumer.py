@@ -54,6 +54,7 @@ class MemoryConsumer(Consumer):
         self._unsettled.difference_update(ids)
         late = self._topic.settle(ids)
         if late:
+            self._require_open()  # if another thread closed it meanwhile, that gave them back
             _log.warning(
                 "%s: %d messages were acked too late and come again. Settle sooner, or give a "
                 "longer redeliver_after.",
