@@ -88,8 +88,8 @@ def write_all(values: Sequence[Any]) -> list[bytes]:
         same = bool(msgspec.to_builtins(values, str_keys=True) == values)
     except (TypeError, OverflowError, *REFUSED):
         same, written, packed = False, [], b""
-    small = max(map(len, written), default=0) <= 2 * MAX_DEPTH
-    if same and small and not _NOT_FINITE.search(packed):
+    deep = any(too_deep(data) for data in written if len(data) > 2 * MAX_DEPTH)
+    if same and not deep and not _NOT_FINITE.search(packed):
         return written
     return list(map(write, values))
 
