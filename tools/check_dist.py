@@ -54,9 +54,14 @@ def check_wheel(path: Path) -> list[str]:
         problems += [
             f"holds {n}"
             for n in names
-            if not n.startswith((f"{package}/", f"{info}/")) or "__pycache__" in n
+            if not n.startswith((f"{package}/", f"{info}/")) or _is_left_over(n)
         ]
         return problems + check_metadata(wheel.read(f"{info}/METADATA"), name, str(version))
+
+
+def _is_left_over(name: str) -> bool:
+    """Whether a file is what a tool left behind, such as a cache."""
+    return any(part.startswith(".") or part == "__pycache__" for part in name.split("/"))
 
 
 def check_sdist(path: Path) -> list[str]:
@@ -71,6 +76,7 @@ def check_sdist(path: Path) -> list[str]:
 
         required = [f"{top}/LICENSE", f"{top}/README.md", f"{top}/pyproject.toml"]
         problems = check_files(sdist.getnames(), read, required)
+        problems += [f"holds {name}" for name in sdist.getnames() if _is_left_over(name)]
         return problems + check_metadata(read(f"{top}/PKG-INFO"), name, str(version))
 
 

@@ -13,7 +13,7 @@ class Sabotage:
 
     Attributes:
         role: which role, or the registration as a whole, is sabotaged.
-        factory: the class in ``tests.kit.sabotage``.
+        factory: the class in ``tests.kit.sabotage``, in the module of its role.
         check: the check that must refuse it.
         claims: its capabilities by their name in ``tests.kit.twin.backend``, if not the twin's.
         of_file: it is a sabotaged file, not a sabotaged memory.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 import zipfile
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
@@ -11,11 +12,16 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.packaging.environment import Shelf
-from tests.packaging.workspace import CORE, MEMBERS, PROJECTS, Project, bounded
+from tests.packaging.workspace import CORE, EXAMPLES, MEMBERS, PROJECTS, Project, bounded
 from tools.check_dist import check_sdist, check_wheel, main
 
 Change = Callable[[str, bytes], bytes | None]
 projects = pytest.mark.parametrize("project", PROJECTS, ids=str)
+
+
+def is_left_over(path: Path) -> bool:
+    """Whether a tool left it there: a cache, which git does not see either."""
+    return any(part.startswith(".") or part == "__pycache__" for part in path.parts)
 
 
 def names_in(wheel: Path) -> set[str]:
@@ -39,10 +45,19 @@ def test_a_wheel_holds_nothing_but_its_package(project: Project, shelf: Shelf) -
     expected = {
         path.relative_to(source).as_posix()
         for path in (source / project.package).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not is_left_over(path.relative_to(source))
     }
     found = names_in(shelf.wheel(project.name))
     assert {name for name in found if ".dist-info/" not in name} == expected
+
+
+@pytest.mark.parametrize("project", EXAMPLES, ids=str)
+def test_the_sdist_of_a_third_party_holds_its_tests(project: Project, shelf: Shelf) -> None:
+    """Whoever wants to trust a backend can run its conformance kit first."""
+    (sdist,) = shelf.built.glob(f"{project.package}-*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert names >= {"tests/harness.py", "tests/test_conformance.py"}
 
 
 @projects
@@ -108,7 +123,14 @@ def test_the_check_refuses_a_spoiled_wheel(shelf: Shelf, tmp_path: Path, what: s
     assert what in "; ".join(check_wheel(wheel))
 
 
-@pytest.mark.parametrize("stray", ["tests/test_it.py", "geowatch_core/__pycache__/role.pyc"])
+@pytest.mark.parametrize(
+    "stray",
+    [
+        "tests/test_it.py",
+        "geowatch_core/__pycache__/role.pyc",
+        "geowatch_core/.mypy_cache/cache.db",
+    ],
+)
 def test_the_check_refuses_what_is_no_part_of_the_package(
     shelf: Shelf, tmp_path: Path, stray: str
 ) -> None:

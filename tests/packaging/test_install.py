@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
+import os
+import shutil
 from importlib.metadata import distribution
 from itertools import chain
 from pathlib import Path
@@ -13,9 +14,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from tests.packaging.environment import Environment, Shelf, core_wheel
+from tests.packaging.environment import Environment, Shelf, clean, core_wheel, run
 from tests.packaging.repack import needed
-from tests.packaging.workspace import CORE, MEMBERS, PROJECTS, ROOT, SIBLINGS, Project, lowest
+from tests.packaging.workspace import CORE, MEMBERS, PROJECTS, SIBLINGS, Project, lowest
 
 IMPORT_ALL = """
 import importlib, json, pkgutil, sys
@@ -111,12 +112,13 @@ def test_a_backend_works_with_the_oldest_core_that_it_claims(
 def test_an_old_core_is_built_from_its_tag(shelf: Shelf, tmp_path: Path) -> None:
     """A version that is not the present one comes from the commit that has its tag."""
     clone = tmp_path / "clone"
-    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(clone)]
-    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone)], check=True)
-    path = clone / "geowatch-core/pyproject.toml"
+    shutil.copytree(CORE.folder, clone / CORE.name, ignore=shutil.ignore_patterns("__pycache__"))
+    path = clone / CORE.name / "pyproject.toml"
     path.write_text(path.read_text().replace(f'"{_version(CORE)}"', '"0.0.7"', 1))
-    subprocess.run([*git, "commit", "--quiet", "--all", "-m", "Old"], check=True)
-    subprocess.run([*git, "tag", "v0.0.7"], check=True)
+    for command in ("init", "add --all", "commit -m Old", "tag v0.0.7"):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        git = ["git", "-C", str(clone), *identity, *command.split()]
+        run(git, clean({"GIT_CONFIG_GLOBAL": os.devnull}))
     first = core_wheel(Version("0.0.7"), shelf, tmp_path, clone)
     environment = Environment.make(tmp_path / "venv", shelf)
     environment.install("geowatch-core==0.0.7", first=first)

@@ -144,8 +144,10 @@ class Broker:
         once = Deduplicate() if deduplicate is True else deduplicate or None
         self._window = window or MemoryWindow(once.window if once else 1)
         self._screen = Screen(filter, filter_metadata or {}, once, self._window)
-        self._decoder = Decoder(self._screen.paths)
         self._transform = transform
+        asks = self._screen.asks_for_values
+        whole = transform is not None if asks is None else asks
+        self._decoder = Decoder(self._screen.paths, whole=whole)
         self._last_one = filter_last_one
         self._flow: Flow | None = None
         self._entered = False

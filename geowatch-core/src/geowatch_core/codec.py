@@ -67,6 +67,14 @@ class Codec(ABC):
             DecodeError: the bytes are not what this codec promises.
         """
 
+    def decode_all(self, run: Sequence[bytes]) -> Sequence[Any]:
+        """``decode`` of each message's bytes, for codecs that can look at a whole run at once.
+
+        Raises:
+            DecodeError: one of them is refused; ``decode`` of each tells which.
+        """
+        return [self.decode(data) for data in run]
+
     def decode_checked(self, data: bytes) -> Any:
         """``decode`` of bytes in which a reader found no fault: it need not look again.
 

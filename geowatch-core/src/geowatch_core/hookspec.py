@@ -64,4 +64,4 @@ def geowatch_settled(broker: Any, source: str, messages: Sequence[Message]) -> N
 
 @hookspec
 def geowatch_stopped(broker: Any, report: Report) -> None:
-    """The broker has closed its channels; the report says what became of every message."""
+    """The run has ended; the report says what became of every message."""

@@ -59,8 +59,7 @@ def option(
     )
 
 
-@attrs.frozen
-class _AtLeast:
+class _AtLeast(msgspec.Struct, frozen=True):
     bound: float
 
     def __call__(self, _: Any, attribute: "attrs.Attribute[Any]", value: float | None) -> None:

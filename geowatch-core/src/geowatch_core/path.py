@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import attrs
+import msgspec
 
 from geowatch_core.errors import ConfigurationError
 
@@ -30,8 +30,7 @@ MISSING: Final = _Missing()
 """What a path finds where there is nothing. Unlike JSON's null, which is None."""
 
 
-@attrs.frozen(repr=False)
-class Path:
+class Path(msgspec.Struct, frozen=True):
     """A place inside a decoded value: names of members and indexes of lists, from the outside in.
 
     Written with dots (``properties.mag``, ``geometry.coordinates.0``), or as a JSON Pointer

@@ -1,4 +1,4 @@
-"""Encoding a whole run at once."""
+"""Encoding and decoding a whole run at once."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from geowatch_core.codec import Codec
 from geowatch_core.codecs import GeoJsonCodec, JsonCodec
-from geowatch_core.errors import EncodeError
+from geowatch_core.errors import DecodeError, EncodeError
 from tests.core.codecs import geo
 
 UNWRITABLE: list[Any] = [float("nan"), 2**70, b"bytes", {1: "a"}, {"a": [float("inf")]}, "\ud800"]
@@ -53,3 +53,33 @@ def test_what_rfc_7946_forbids_refuses_a_run_of_geojson() -> None:
     """With the section that ``encode`` cites."""
     with pytest.raises(EncodeError, match=r"RFC 7946 §3\.1\.6"):
         GeoJsonCodec().encode_all([FEATURE, {**FEATURE, "geometry": NOT_CLOSED}])
+
+
+@given(st.lists(geo.values, max_size=5))
+def test_a_run_of_json_is_decoded_as_each_text_alone(values: list[Any]) -> None:
+    """The values are those that ``decode`` gives."""
+    codec = JsonCodec()
+    run = [codec.encode(value) for value in values]
+    assert repr(list(codec.decode_all(run))) == repr([codec.decode(data) for data in run])
+
+
+UNREADABLE = [b"not json", b'{"a":%d}' % 2**70, b'"\xff"', b"[" * 250 + b"]" * 250, b"1e999", b""]
+
+
+@given(st.lists(geo.values, max_size=3), st.sampled_from(UNREADABLE), st.integers(0, 3))
+def test_one_bad_text_refuses_the_run(good: list[Any], bad: bytes, place: int) -> None:
+    """What ``decode`` refuses is not let through because of the company it is in."""
+    run = [JsonCodec().encode(value) for value in good]
+    with pytest.raises(DecodeError):
+        JsonCodec().decode_all([*run[:place], bad, *run[place:]])
+
+
+def test_a_run_of_geojson_is_decoded_as_each_text_alone() -> None:
+    """And what RFC 7946 forbids refuses the run."""
+    codec = GeoJsonCodec()
+    run = [
+        JsonCodec().encode(value) for value in (FEATURE, {"type": "Point", "coordinates": [1, 2]})
+    ]
+    assert list(codec.decode_all(run)) == [codec.decode(data) for data in run]
+    with pytest.raises(DecodeError, match=r"RFC 7946 §3\.1\.6"):
+        codec.decode_all([*run, JsonCodec().encode(NOT_CLOSED)])

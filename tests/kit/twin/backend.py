@@ -67,7 +67,7 @@ def made(name: str, sabotage: Sabotage | None = None) -> Plugin:
         role: RoleName = sabotage.role
         spec = file_backend_spec() if sabotage.of_file else roles[role]
         claims = globals()[sabotage.claims] if sabotage.claims else spec.capabilities
-        factory = f"tests.kit.sabotage:{sabotage.factory}"
+        factory = f"tests.kit.sabotage.{role}:{sabotage.factory}"
         roles[role] = attrs.evolve(spec, factory=factory, capabilities=claims)
     return Plugin(Backend(name=name, api_version=1, summary="A twin of memory", **roles))
 

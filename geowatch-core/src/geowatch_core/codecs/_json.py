@@ -46,6 +46,16 @@ def parse(data: bytes) -> Any:
     return value
 
 
+def parse_all(run: Sequence[bytes]) -> list[Any]:
+    """``parse`` of each text; where nothing is wrong with any, all are checked at once.
+
+    Raises:
+        DecodeError: one of them is not JSON, or could not be kept.
+    """
+    parse_one = parse if suspects(run) else parse_checked
+    return list(map(parse_one, run))
+
+
 def parse_checked(data: bytes) -> Any:
     """The value of a JSON text that is not among the `suspects`.
 

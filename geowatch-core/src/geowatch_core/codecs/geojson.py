@@ -93,11 +93,7 @@ class GeoJsonCodec(Codec):
             EncodeError: one of them is refused.
         """
         written = _json.write_all(values)
-        try:
-            msgspec.convert({"features": values}, self._shapes.features)
-        except _json.REFUSED:
-            for value in values:
-                self._check(value, EncodeError)
+        self._check_all(values, EncodeError)
         return written
 
     def decode(self, data: bytes) -> Any:
@@ -109,6 +105,16 @@ class GeoJsonCodec(Codec):
         value = _json.parse(data)
         self._check(value, DecodeError)
         return value
+
+    def decode_all(self, run: Sequence[bytes]) -> list[Any]:
+        """``decode`` of each text.
+
+        Raises:
+            DecodeError: one of them is refused.
+        """
+        values = _json.parse_all(run)
+        self._check_all(values, DecodeError)
+        return values
 
     decode_checked = staticmethod(_json.parse_checked)
 
@@ -162,6 +168,13 @@ class GeoJsonCodec(Codec):
             return super().reader(paths)
         rows = _shapes.rows(self._shapes, wanted)
         return _projection.reader(self.decode, rows, paths, wanted)
+
+    def _check_all(self, values: Sequence[Any], error: type[CodecError]) -> None:
+        try:
+            msgspec.convert({"features": values}, self._shapes.features)
+        except _json.REFUSED:
+            for value in values:
+                self._check(value, error)
 
     def _check(self, value: Any, error: type[CodecError]) -> None:
         kind = value.get("type") if isinstance(value, dict) else None

@@ -58,6 +58,14 @@ class JsonCodec(Codec):
         """
         return _json.parse(data)
 
+    def decode_all(self, run: Sequence[bytes]) -> list[Any]:
+        """``decode`` of each text.
+
+        Raises:
+            DecodeError: one of them is refused.
+        """
+        return _json.parse_all(run)
+
     decode_checked = staticmethod(_json.parse_checked)
 
     def pack(self, items: Iterable[bytes]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import compress
 from typing import Any
 
@@ -19,10 +20,16 @@ Columns = Mapping[Path, Sequence[Any]]
 
 
 class Decoder:
-    """Decodes no more of a message than the values at `paths`, and still checks all of it."""
+    """Decodes no more of a message than the values at `paths`, and still checks all of it.
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    Args:
+        paths: what the filters need to see.
+        whole: decode all of every message, because the next thing is code that asks for each value.
+    """
+
+    def __init__(self, paths: Sequence[Path], *, whole: bool = False) -> None:
         self._paths = paths
+        self._whole = whole
         self._readers: dict[Codec, Reader] = {}
 
     def decode(self, batch: Batch, run: Sequence[Message]) -> tuple[list[Message], Columns]:
@@ -30,6 +37,10 @@ class Decoder:
         if batch.source is None:
             return self._by_hand(batch, run)
         codec = batch.source.consumer.codec
+        if self._whole:
+            # What goes wrong is for the reader to tell.
+            with suppress(DecodeError):
+                return self._decoded(codec, run)
         if codec not in self._readers:
             self._readers[codec] = codec.reader(self._paths)
         reading = self._readers[codec]([message.data for message in run])
@@ -43,6 +54,13 @@ class Decoder:
         good = [index not in reading.errors for index in range(len(run))]
         kept = {path: list(compress(column, good)) for path, column in columns.items()}
         return list(compress(run, good)), kept
+
+    def _decoded(self, codec: Codec, run: Sequence[Message]) -> tuple[list[Message], Columns]:
+        values = codec.decode_all([message.data for message in run])
+        for message, value in zip(run, values, strict=True):
+            message.value = value
+            message.checked = True
+        return list(run), {path: [path.find(value) for value in values] for path in self._paths}
 
     def _by_hand(self, batch: Batch, run: Sequence[Message]) -> tuple[list[Message], Columns]:
         """Messages that were pushed in: most carry a value, some were consumed elsewhere."""

@@ -58,6 +58,15 @@ class Screen:
             paths[self._deduplicate.key] = None
         return tuple(paths)
 
+    @property
+    def asks_for_values(self) -> bool | None:
+        """Whether the first thing it does is to ask for values; None if it does nothing."""
+        if self._filter is not None or self._metadata:
+            return False
+        if self._predicates:
+            return True
+        return None if self._deduplicate is None else False
+
     def passed(self, batch: Batch, run: list[Message], columns: Columns) -> list[Message]:
         """The messages that go on; the others are counted or noted in `batch`."""
         if self._filter is not None:

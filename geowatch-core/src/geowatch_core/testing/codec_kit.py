@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar
+from typing import Any
 
-import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geowatch_core.codec import Codec
 from geowatch_core.errors import DecodeError, EncodeError
 from geowatch_core.path import Path
 from geowatch_core.provision import make_codec
 from geowatch_core.registry import CODECS, REGISTRY
 from geowatch_core.testing import fuzz
-from geowatch_core.testing.codec_values import ANYTHING, ODD_BYTES, bent, brief, paths_in, same
-from geowatch_core.testing.harness import unfilled
-from geowatch_core.testing.kit import Kit
-from geowatch_core.testing.verdict import ConformanceError, ensure, ensure_same, not_proven
+from geowatch_core.testing.codec_base import LONG, examples, holds, leaked, refusal
+from geowatch_core.testing.codec_document import CodecDocument
+from geowatch_core.testing.codec_values import ANYTHING, ODD_BYTES, brief, same
+from geowatch_core.testing.verdict import ConformanceError, ensure, not_proven
 
 __all__ = ["CodecKit"]
 
-_LONG = os.environ.get("GEOWATCH_PROFILE") == "long"
-_FEW, _MANY = 60, 2_000
-_DECODE = "Catch what the parser raises and `raise DecodeError(...) from error`."
 _ENCODE = "Compare with what would be read back, and raise EncodeError where it differs."
 
-Law = Callable[[Any], None]
 
-
-class CodecKit(Kit, kit=True):
+class CodecKit(CodecDocument, kit=True):
     """What every codec must pass. Subclass it and say which codec, and what it writes.
 
     .. code-block:: python
@@ -42,39 +33,7 @@ class CodecKit(Kit, kit=True):
 
             def values(self):
                 return features()  # a hypothesis strategy
-
-    Attributes:
-        codec: its registered name, or a table with its name and options.
-        others: tables of the same codec with other options, each of which makes another codec.
     """
-
-    codec: ClassVar[str | Mapping[str, Any]]
-    others: ClassVar[Sequence[Mapping[str, Any]]] = ()
-    fills = frozenset({"codec", "others", "values", "bad", "paths"})
-    made: Codec
-
-    def values(self) -> st.SearchStrategy[Any]:
-        """Values that the codec can write. To be filled in."""
-        unfilled(type(self).__name__, "values")
-
-    def bad(self) -> st.SearchStrategy[bytes]:
-        """Bytes to decode, most of them bad; by default anything."""
-        return st.binary(max_size=200)
-
-    def paths(self) -> Sequence[str]:
-        """Paths to read beside those that are found in values."""
-        return ("properties.mag", "0", "a.b.c")
-
-    @pytest.fixture(autouse=True)
-    def _made_codec(self) -> None:
-        if not hasattr(self, "codec"):
-            unfilled(type(self).__name__, "codec")
-        self.made = make_codec(self.codec)
-
-    @classmethod
-    def about(cls) -> tuple[str, str]:
-        """The codec."""
-        return "codec", str(cls.codec if isinstance(cls.codec, str) else dict(cls.codec))
 
     def test_it_is_registered(self) -> None:
         """The codec is found by its name, which is that of its class."""
@@ -98,7 +57,7 @@ class CodecKit(Kit, kit=True):
                 fix=f"{_ENCODE} Or take it out of values(), if it is not for this codec.",
             )
 
-        _holds(law, self.values())
+        holds(law, self.values())
 
     def test_what_cannot_come_back_is_refused(self) -> None:
         """Any value whatever either comes back the same or is an EncodeError, and nothing else."""
@@ -122,11 +81,11 @@ class CodecKit(Kit, kit=True):
                 fix=_ENCODE,
             )
 
-        _holds(law, st.one_of(ANYTHING, self.values()))
+        holds(law, st.one_of(ANYTHING, self.values()))
 
     def test_bad_bytes_are_a_decode_error(self) -> None:
         """Any bytes whatever are decoded or are a DecodeError, and nothing else."""
-        _holds(self._decodes_or_refuses, st.one_of(self.bad(), self._bent()))
+        holds(self._decodes_or_refuses, st.one_of(self.bad(), self._bent()))
         for data in (*ODD_BYTES, *(deep * 100_000 for deep in (b"[", b'{"a":', b"(", b"<a>"))):
             self._decodes_or_refuses(data)
 
@@ -146,7 +105,7 @@ class CodecKit(Kit, kit=True):
                 fix="Refuse when decoding what cannot be written again.",
             )
 
-        _holds(law, st.one_of(self._bytes(), self._bent(), self.bad()))
+        holds(law, st.one_of(self._bytes(), self._bent(), self.bad()))
         for data in ODD_BYTES:
             law(data)
 
@@ -165,79 +124,7 @@ class CodecKit(Kit, kit=True):
                 fix="Keep no decoded value.",
             )
 
-        _holds(law, self.values())
-
-    def test_documents_keep_their_items(self) -> None:
-        """Unpacking a document gives the items that were packed, unchanged and in order."""
-
-        def law(items: list[bytes]) -> None:
-            try:
-                document = self.made.pack(items)
-            except EncodeError:
-                return
-            fix = "Write the bytes of each item as they are, and refuse an item that does not fit."
-            got = self._unpacked(document)
-            ensure_same(got, items, "A document changed its items", fix=fix, ordered=True)
-
-        _holds(law, st.lists(self._bytes(), max_size=5))
-        ensure_same(self._unpacked(self.made.pack([])), [], "An empty document has items", fix="-")
-
-    def test_documents_take_encoded_items(self) -> None:
-        """Most documents of encoded values can be made: refusing them all would prove nothing."""
-        taken = 0
-
-        def law(items: list[bytes]) -> None:
-            nonlocal taken
-            try:
-                self.made.pack(items)
-            except EncodeError:
-                return
-            taken += 1
-
-        _holds(law, st.lists(self._bytes(), min_size=1, max_size=3))
-        ensure(
-            taken > 0,
-            "No document of encoded values could be packed",
-            expected="that an item is refused only if it cannot stand in a document",
-            fix="Have pack and line take what encode gives.",
-        )
-
-    def test_bad_documents_are_a_decode_error(self) -> None:
-        """Any bytes whatever are unpacked or are a DecodeError, and nothing else."""
-
-        def law(data: bytes) -> None:
-            try:
-                items = list(self.made.unpack(data))
-            except DecodeError:
-                return
-            except Exception as error:
-                raise _leaked(f"Unpacking {data!r}", error) from error
-            ensure(
-                all(type(item) is bytes for item in items),
-                f"Unpacking {data!r} gave {items!r}",
-                expected="the bytes of each item",
-                fix="Give bytes, not values.",
-            )
-
-        _holds(law, st.one_of(self.bad(), self._bent()))
-
-    def test_a_line_has_no_line_break(self) -> None:
-        """A value as a line has no line break, is not empty, and decodes to the same value."""
-
-        def law(data: bytes) -> None:
-            try:
-                line = self.made.line(data)
-            except EncodeError:
-                return
-            ensure(
-                bool(line) and b"\n" not in line and same(self._decoded(line), self._decoded(data)),
-                f"{data!r} as a line is {line!r}",
-                expected="the same value without a line break, or an EncodeError",
-                fix="Write line breaks in another way, or raise EncodeError: also for no bytes at "
-                "all, as an empty line is nothing.",
-            )
-
-        _holds(law, self._bytes())
+        holds(law, self.values())
 
     def test_a_reader_agrees_with_decode(self) -> None:
         """A reader finds what decode and Path.find find, and refuses what decode refuses."""
@@ -272,7 +159,7 @@ class CodecKit(Kit, kit=True):
 
     def test_threads_share_a_codec(self) -> None:
         """Many threads encode and decode at once, each its own value."""
-        seen = _examples(self.values())
+        seen = examples(self.values())
 
         def there_and_back(value: Any) -> bool:
             return same(self.made.decode(self.made.encode(value)), value)
@@ -288,16 +175,16 @@ class CodecKit(Kit, kit=True):
 
     def test_fuzzing_finds_only_decode_errors(self) -> None:
         """In the long profile a fuzzer that sees the code's branches finds no other error."""
-        if not _LONG:
+        if not LONG:
             not_proven("fuzzing: it runs with GEOWATCH_PROFILE=long only")
         if not fuzz.available():
             not_proven("fuzzing: atheris is not installed (pip install atheris)")
-        found = fuzz.run(self.codec, _examples(self._bytes()))
+        found = fuzz.run(self.codec, examples(self._bytes()))
         ensure(
             found is None,
             f"Fuzzing found an error that is no DecodeError:\n{found}",
             expected="a DecodeError for whatever cannot be decoded",
-            fix=_DECODE,
+            fix="Catch what the parser raises and `raise DecodeError(...) from error`.",
         )
 
     def _reads_alike(self, looked_at: Callable[[bytes], bool]) -> None:
@@ -308,15 +195,15 @@ class CodecKit(Kit, kit=True):
             self._reads(*drawn)
 
         data = st.one_of(self._bytes(), self._bent(), self.bad()).filter(looked_at)
-        _holds(law, st.tuples(st.lists(data, max_size=6), self._paths()))
+        holds(law, st.tuples(st.lists(data, max_size=6), self._paths()))
 
     def _reads(self, run: Sequence[bytes], paths: Sequence[Path]) -> None:
         __tracebackhide__ = True
         try:
             reading = self.made.reader(paths)(run)
         except Exception as error:
-            raise _leaked(f"Reading {list(paths)} of {run!r}", error) from error
-        refused = {index: _refusal(self.made, data) for index, data in enumerate(run)}
+            raise leaked(f"Reading {list(paths)} of {run!r}", error) from error
+        refused = {index: refusal(self.made, data) for index, data in enumerate(run)}
         expected = sorted(index for index, error in refused.items() if error)
         ensure(
             sorted(reading.errors) == expected,
@@ -333,94 +220,3 @@ class CodecKit(Kit, kit=True):
                     expected=f"{found!r}, as decode and Path.find do",
                     fix="Find what Path.find finds, MISSING and None told apart.",
                 )
-
-    def _decodes_or_refuses(self, data: bytes) -> None:
-        __tracebackhide__ = True
-        try:
-            self.made.decode(data)
-        except DecodeError:
-            return
-        except Exception as error:
-            raise _leaked(f"Decoding {data[:100]!r}", error) from error
-
-    def _encoded(self, value: Any, what: str) -> bytes:
-        __tracebackhide__ = True
-        try:
-            return self.made.encode(value)
-        except Exception as error:
-            raise ConformanceError(
-                f"{what} could not be encoded: {type(error).__name__}: {error}",
-                expected="its bytes",
-                fix="Have encode take it; have decode refuse it; or take it out of values().",
-            ) from error
-
-    def _decoded(self, data: bytes) -> Any:
-        __tracebackhide__ = True
-        try:
-            return self.made.decode(data)
-        except Exception as error:
-            raise ConformanceError(
-                f"{data!r}, which this codec wrote, could not be decoded: {error}",
-                expected="its value",
-                fix="Refuse in encode what cannot be read back.",
-            ) from error
-
-    def _unpacked(self, document: bytes) -> list[bytes]:
-        __tracebackhide__ = True
-        try:
-            return list(self.made.unpack(document))
-        except Exception as error:
-            raise ConformanceError(
-                f"{document!r}, which this codec packed, could not be unpacked: {error}",
-                expected="its items",
-                fix="Refuse in pack what cannot be unpacked.",
-            ) from error
-
-    def _bytes(self) -> st.SearchStrategy[bytes]:
-        return self.values().map(self.made.encode)
-
-    def _bent(self) -> st.SearchStrategy[bytes]:
-        return bent(self._bytes())
-
-    def _paths(self) -> st.SearchStrategy[list[Path]]:
-        given_ = st.sampled_from([Path.parse(text) for text in ("", *self.paths())])
-        found = self.values().flatmap(lambda value: st.sampled_from(paths_in(value)))
-        return st.lists(st.one_of(given_, found), max_size=4)
-
-
-def _holds(law: Law, values: st.SearchStrategy[Any]) -> None:
-    """Try a law on many values; the same ones each time, but in the long profile."""
-    __tracebackhide__ = True
-    profile = settings(
-        max_examples=_MANY if _LONG else _FEW,
-        derandomize=not _LONG,
-        database=None,
-        deadline=None,
-        report_multiple_bugs=False,  # one at a time, each with how to fix it
-    )
-    profile(given(values)(law))()
-
-
-def _examples(values: st.SearchStrategy[Any]) -> list[Any]:
-    """As many values as a law is tried on."""
-    seen: list[Any] = []
-
-    def law(value: Any) -> None:
-        seen.append(value)
-
-    _holds(law, values)
-    return seen
-
-
-def _refusal(codec: Codec, data: bytes) -> DecodeError | None:
-    try:
-        codec.decode(data)
-    except DecodeError as error:
-        return error
-    return None
-
-
-def _leaked(doing: str, error: Exception) -> ConformanceError:
-    return ConformanceError(
-        f"{doing} raised {type(error).__name__}: {error}", expected="a DecodeError", fix=_DECODE
-    )
