@@ -21,6 +21,7 @@ from geowatch_core.flow.destination import Destination
 from geowatch_core.flow.encoder import encode
 from geowatch_core.flow.failure import raised
 from geowatch_core.flow.pipeline import Flow
+from geowatch_core.flow.process import processed
 from geowatch_core.flow.report import Report
 from geowatch_core.flow.retry import Retry
 from geowatch_core.flow.route import refuse_forgetful, refuse_no_room, unique_names
@@ -154,7 +155,7 @@ class Broker:
         self._tally = Tally(self, plugins)
         # Values are kept past their encoding only for those who may look at them: thousands of
         # decoded features in flight cost more in memory traffic than decoding them did.
-        self._watched = self._tally.observed or type(self).after_cycle is not Broker.after_cycle
+        self._watched = self._tally.observed or self._overrides("after_cycle")
 
     # --- one's own code -------------------------------------------------------------------------
 
@@ -329,10 +330,7 @@ class Broker:
     @property
     def sequential(self) -> bool:
         """Whether a cycle must end before the next begins: its own code may count on that."""
-        own = type(self)
-        return (
-            own.before_cycle is not Broker.before_cycle or own.after_cycle is not Broker.after_cycle
-        )
+        return self._overrides("before_cycle", "after_cycle")
 
     def new_batch(self, source: Source | None, messages: Sequence[Message]) -> Batch:
         """A batch with an empty parcel for each destination that may get it."""
@@ -342,7 +340,7 @@ class Broker:
     def work(self, batch: Batch) -> None:
         """Take a batch through decode, filter, transform, ``process`` and encode."""
         self.before_cycle()
-        whole = type(self).process is not Broker.process or self._last_one
+        whole = self._last_one or self._overrides("process")
         for start in range(0, len(batch.consumed), _RUN):
             run = batch.consumed[start : start + _RUN]
             good, columns = self.decode(batch, run)
@@ -354,7 +352,9 @@ class Broker:
                     for message in run:
                         message.release()
         if whole:
-            self._process(batch)
+            if self._last_one:
+                batch.replace(batch.kept[-1:])
+            batch.replace(processed(self.process, batch.kept))
             self.encode(batch, batch.kept)
 
     def begin(self, batch: Batch) -> None:
@@ -376,23 +376,8 @@ class Broker:
 
     # --- helpers --------------------------------------------------------------------------------
 
-    def _process(self, batch: Batch) -> None:
-        if self._last_one:
-            batch.replace(batch.kept[-1:])
-        try:
-            # A copy: what process takes out of the list it was given is left out all the same.
-            given = list(batch.kept)
-            returned = self.process(given)
-            after: list[Any] = given if returned is None else list(returned)
-        except Exception as error:
-            raise TransformError(
-                f"process raised {type(error).__name__}", got=error, fix="Mend it, and run again."
-            ) from error
-        for message in after:
-            if not isinstance(message, Message):
-                fix = "Make one of it with Message.of(value)."
-                raise TransformError("process returned what is no Message", got=message, fix=fix)
-        batch.replace(after)
+    def _overrides(self, *methods: str) -> bool:
+        return any(getattr(type(self), name) is not getattr(Broker, name) for name in methods)
 
     def _closing(self) -> ExitStack:
         closing = ExitStack()

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from geowatch_core.errors import DecodeError
+from geowatch_core.errors import DecodeError, EncodeError
 from geowatch_core.path import MISSING, Path
 
 __all__ = ["Codec", "Reader", "Reading"]
@@ -108,8 +108,13 @@ class Codec(ABC):
         """One encoded value as one line, without its end, for line-delimited channels.
 
         Raises:
-            EncodeError: the value has a line break in it that cannot be written otherwise.
+            EncodeError: the value is empty, or has a line break that cannot be written otherwise.
         """
+        if not item or b"\n" in item or item.endswith(b"\r"):
+            what = (
+                "An item that is empty, has a line break, or ends in a carriage return is no line"
+            )
+            raise EncodeError(what, got=item, fix="Use another codec, such as json.")
         return item
 
     def reader(self, paths: Sequence[Path]) -> Reader:

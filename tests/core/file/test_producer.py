@@ -274,6 +274,10 @@ class Unchecked(Codec):
         """As it is."""
         return data
 
+    def line(self, item: bytes) -> bytes:
+        """As it is."""
+        return item
+
 
 def test_no_codec_can_break_the_lines(path: Path) -> None:
     """What a codec lets through is checked again: each line comes back as it was, or is refused."""

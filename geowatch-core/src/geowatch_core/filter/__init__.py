@@ -12,12 +12,16 @@
     BBox([-125, 32, -114, 42]) & (where("properties.mag") >= 4.5)
 """
 
+from typing import TYPE_CHECKING
+
 from geowatch_core.filter.base import Columns, Filter
-from geowatch_core.filter.bbox import BBox
 from geowatch_core.filter.comparison import Comparison, Property, where
-from geowatch_core.filter.compose import All, Any, Not
 from geowatch_core.filter.kind import FILTER_REF, Kind, Parser, as_path
-from geowatch_core.filter.parse import BUILTIN_KINDS, parse, schema
+
+if TYPE_CHECKING:
+    from geowatch_core.filter.bbox import BBox
+    from geowatch_core.filter.compose import All, Any, Not
+    from geowatch_core.filter.parse import BUILTIN_KINDS, parse, schema
 
 __all__ = [
     "BUILTIN_KINDS",
@@ -37,3 +41,24 @@ __all__ = [
     "schema",
     "where",
 ]
+
+_LATER = {
+    "BBox": "bbox",
+    "All": "compose",
+    "Any": "compose",
+    "Not": "compose",
+    "BUILTIN_KINDS": "parse",
+    "parse": "parse",
+    "schema": "parse",
+}
+
+if not TYPE_CHECKING:  # a type checker would take __getattr__ as leave to import any name
+
+    def __getattr__(name: str) -> object:
+        # Imported on first use: making these classes is a good part of what importing core costs,
+        # and many a broker has no filter.
+        from importlib import import_module
+
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
