@@ -7,7 +7,7 @@ from pathlib import Path
 
 import attrs
 import pytest
-from geowatch_core.options import Options, TopicOptions
+from geowatch_core import Options, TopicOptions
 
 from geowatch_sqlite.backend import geowatch_backend
 

@@ -20,8 +20,8 @@ from geowatch_core.filter.kind import FILTER_REF, Kind, Parser, as_path
 
 if TYPE_CHECKING:
     from geowatch_core.filter.bbox import BBox
+    from geowatch_core.filter.builtin import BUILTIN_KINDS, parse, schema
     from geowatch_core.filter.compose import All, Any, Not
-    from geowatch_core.filter.parse import BUILTIN_KINDS, parse, schema
 
 __all__ = [
     "BUILTIN_KINDS",
@@ -47,9 +47,9 @@ _LATER = {
     "All": "compose",
     "Any": "compose",
     "Not": "compose",
-    "BUILTIN_KINDS": "parse",
-    "parse": "parse",
-    "schema": "parse",
+    "BUILTIN_KINDS": "builtin",
+    "parse": "builtin",
+    "schema": "builtin",
 }
 
 if not TYPE_CHECKING:  # a type checker would take __getattr__ as leave to import any name

@@ -7,7 +7,7 @@ from itertools import compress
 from typing import Any
 
 from geowatch_core.errors import FilterError
-from geowatch_core.filter import All, Filter
+from geowatch_core.filter import Filter
 from geowatch_core.flow.batch import Batch
 from geowatch_core.flow.decoder import Columns
 from geowatch_core.flow.deduplicate import Deduplicate, Window
@@ -40,7 +40,7 @@ class Screen:
     ) -> None:
         each = [given] if isinstance(given, Filter) or callable(given) else list(given or ())
         filters = [one for one in each if isinstance(one, Filter)]
-        self._filter = All(tuple(filters)) if filters else None
+        self._filter = _all(filters)
         self._predicates = [one for one in each if not isinstance(one, Filter)]
         self._metadata = {
             name: (Path(("metadata", name)), [allowed] if isinstance(allowed, str) else allowed)
@@ -94,6 +94,14 @@ class Screen:
         batch.reserved += [i for i in compress(identities, new) if i is not None]
         batch.deduplicated += len(run) - len(fresh)
         return fresh
+
+
+def _all(filters: Sequence[Filter]) -> Filter | None:
+    if not filters:
+        return None
+    from geowatch_core.filter import All
+
+    return All(tuple(filters))
 
 
 def _kept(

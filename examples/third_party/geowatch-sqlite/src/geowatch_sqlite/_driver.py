@@ -10,8 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from geowatch_core.errors import ClosedError, PermanentError, RetryableError
-from geowatch_core.message import Headers, Message
+from geowatch_core import ClosedError, Headers, Message, PermanentError, RetryableError
 
 # Who holds a message stands in a table of its own: leasing must not rewrite large rows, and a
 # lease is renewed in one row, however many messages it holds.

@@ -1,8 +1,6 @@
 """Registers ``sqlite``: what it is called, what it offers, what it can do."""
 
-from geowatch_core.backend import Backend, RoleSpec
-from geowatch_core.capabilities import Capabilities, Order, Settlement
-from geowatch_core.hookspec import hookimpl
+from geowatch_core import Backend, Capabilities, Order, RoleSpec, Settlement, hookimpl
 
 from geowatch_sqlite.options import (
     SqliteConsumerOptions,

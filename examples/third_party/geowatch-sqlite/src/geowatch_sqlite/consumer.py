@@ -8,10 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from geowatch_core.codec import Codec
-from geowatch_core.consumer import Consumer
-from geowatch_core.errors import ClosedError, ServiceError
-from geowatch_core.message import Message
+from geowatch_core import ClosedError, Codec, Consumer, Message, ServiceError
 
 from geowatch_sqlite._driver import Database
 from geowatch_sqlite.backend import CONSUMER

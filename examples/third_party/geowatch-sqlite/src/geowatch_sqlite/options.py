@@ -1,8 +1,7 @@
 """The options of ``sqlite``."""
 
 import attrs
-from geowatch_core.options import Options, TopicOptions, at_least, option
-from geowatch_core.store import Which
+from geowatch_core import Options, TopicOptions, Which, at_least, option
 
 
 @attrs.frozen(kw_only=True)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from geowatch_core.codec import Codec
-from geowatch_core.message import Message
-from geowatch_core.outcome import CONFIRMED, Outcome
-from geowatch_core.producer import Producer
+from geowatch_core import CONFIRMED, Codec, Message, Outcome, Producer
 
 from geowatch_sqlite._driver import Database
 from geowatch_sqlite.backend import PRODUCER

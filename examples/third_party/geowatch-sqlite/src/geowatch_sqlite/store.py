@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from geowatch_core.codec import Codec
-from geowatch_core.message import Message
-from geowatch_core.store import Store
+from geowatch_core import Codec, Message, Store
 
 from geowatch_sqlite._driver import Database
 from geowatch_sqlite.backend import STORE
