@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
+import importlib_metadata
 import pytest
 
 from geowatch_core import (
@@ -272,6 +273,26 @@ def test_wrong_options_are_all_said_before_anything_is_opened() -> None:
     said = [mistake.place for mistake in raised.value.mistakes]
     assert said == ["tpoic", "max_tries", "topic"]
     assert service.opened == []
+
+
+def test_provisioning_again_does_not_look_again_at_what_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One scan of the metadata in the life of a process, whatever is provisioned and how often."""
+    scans: list[object] = []
+    real = importlib_metadata.Distribution.discover
+
+    def counted(**given: Any) -> Any:
+        scans.append(given)
+        return real(**given)
+
+    monkeypatch.setattr(importlib_metadata.Distribution, "discover", counted)
+    for name, empty in [("_entries", None), ("_backends", {}), ("_codecs", {})]:
+        monkeypatch.setattr(registry.REGISTRY, name, empty)
+    for topic in ("a", "b", "c"):
+        provision("memory", "duplex", topic=topic, codec="json").consumer.close()
+        provision("memory", "store", key=topic, codec="plain").close()
+    assert len(scans) == 1
 
 
 def unknown(call: Callable[[], object]) -> str:

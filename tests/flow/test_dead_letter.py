@@ -2,11 +2,12 @@
 
 import base64
 import json
+from pathlib import Path
 
 import pytest
 
-from geowatch_core import Broker
-from geowatch_core.errors import BrokerStoppedError
+from geowatch_core import Broker, provision
+from geowatch_core.errors import BrokerStoppedError, ConfigurationError
 from geowatch_core.memory.consumer import MemoryConsumer
 from geowatch_core.memory.options import MemoryConsumerOptions, MemoryProducerOptions
 from geowatch_core.memory.producer import MemoryProducer
@@ -130,3 +131,17 @@ def test_dead_letter_may_be_a_topic_of_a_real_backend():
     with MemoryConsumer(MemoryConsumerOptions(topic="dead"), name="dead", codec=JSON) as after:
         (message,) = after.consume()
     assert json.loads(message.data)["data"] == "nonsense"
+
+
+def test_store_that_replaces_is_refused_as_a_dead_letter() -> None:
+    """Its next write would replace the letters of the last: say so before anything runs."""
+    letters = provision("memory", "store", key="letters", codec="json")
+    with letters, pytest.raises(ConfigurationError, match="only its latest letters"):
+        Broker("alerts", dead_letter=letters)
+
+
+def test_store_that_adds_is_taken_as_a_dead_letter(tmp_path: Path) -> None:
+    """A file store keeps every letter where it appends."""
+    letters = provision("file", "store", path=tmp_path / "letters.jsonl", append=True)
+    with Broker("alerts", dead_letter=letters) as broker:
+        assert broker.dead_letter is not None

@@ -24,7 +24,12 @@ from geowatch_core.flow.pipeline import Flow
 from geowatch_core.flow.process import processed
 from geowatch_core.flow.report import Report
 from geowatch_core.flow.retry import Retry
-from geowatch_core.flow.route import refuse_forgetful, refuse_no_room, unique_names
+from geowatch_core.flow.route import (
+    refuse_forgetful,
+    refuse_losing_letters,
+    refuse_no_room,
+    unique_names,
+)
 from geowatch_core.flow.screen import Given, Screen
 from geowatch_core.flow.signals import stop_on_signals
 from geowatch_core.flow.source import Source
@@ -124,6 +129,7 @@ class Broker:
         readers: list[Consumer] = [*consumers, *duplex_in, *map(StoreReader, stores_in)]
         sinks: list[Producer | Store] = [*producers, *(n.producer for n in duplex), *stores_out]
         self._echo = {id(node.consumer): node.producer for node in duplex}
+        refuse_losing_letters(name, dead_letter)
         if not best_effort:
             for echo in (None, *(node.producer for node in duplex)):
                 refuse_forgetful(name, [sink for sink in sinks if sink is not echo])

@@ -48,6 +48,7 @@ class Capabilities:
         reads_back: a store can read what it wrote.
         redelivers_after: seconds after which an unsettled message comes again by itself, or None
             if it comes again only after a nack or a reopen.
+        replaces: a store's write replaces what was written before.
         starts_over: the source is read from its beginning at every start.
     """
 
@@ -64,4 +65,5 @@ class Capabilities:
     max_unsettled: int | None = None
     reads_back: bool = False
     redelivers_after: float | None = None
+    replaces: bool = False
     starts_over: bool = False

@@ -1,4 +1,4 @@
-"""A process of its own that produces or consumes, and may be killed as it runs a certain statement.
+"""A process of its own that produces or consumes, and may be killed at a certain step.
 
 Usage: python worker.py produce|consume PATH DIE_AT FIRST END LEASE
 """
@@ -9,6 +9,7 @@ import os
 import signal
 import sqlite3
 import sys
+import threading
 from collections.abc import Iterable
 from functools import partial
 from itertools import count
@@ -19,53 +20,71 @@ from geowatch_core import CONFIRMED, Message, provision_consumer, provision_prod
 BATCH = 5
 
 
-def say(what: str, numbers: Iterable[int]) -> None:
-    """Tell the test, before anything else happens."""
-    sys.stdout.write(f"{what} {' '.join(map(str, numbers))}\n")
-    sys.stdout.flush()
+class Fate:
+    """Kills this process, beyond any cleaning up, as it comes to a certain step.
+
+    A step is a statement that SQLite comes to run, or a word that comes to be said.
+    """
+
+    def __init__(self, deadly: int) -> None:
+        self._deadly = deadly
+        self._steps = count(1)
+
+    def step(self) -> bool:
+        """Whether this is the last one. The thread that renews the lease does not count."""
+        mine = threading.current_thread() is threading.main_thread()
+        return mine and next(self._steps) == self._deadly
+
+    def say(self, what: str, numbers: Iterable[int]) -> None:
+        """Tell the test; if this is the last step, that it was done and nobody was told."""
+        last = self.step()
+        sys.stdout.write(f"{'unsaid-' * last}{what} {' '.join(map(str, numbers))}\n")
+        sys.stdout.flush()
+        if last:
+            self.kill()
+
+    def watch(self) -> None:
+        """Count the statements of every connection from now on."""
+        fate = self
+
+        class Watched(sqlite3.Connection):
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                super().__init__(*args, **kwargs)
+                self.set_trace_callback(lambda _: fate.kill() if fate.step() else None)
+
+        sqlite3.connect = partial(sqlite3.connect, factory=Watched)  # type: ignore[assignment]
+
+    def kill(self) -> None:
+        """As the kernel does when memory is short."""
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
-def die_at(statement: int) -> None:
-    """Have this process killed, beyond any cleaning up, as SQLite comes to that statement."""
-    number = count(1)
-
-    def watch(_: str) -> None:
-        if next(number) == statement:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    class Watched(sqlite3.Connection):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            self.set_trace_callback(watch)
-
-    sqlite3.connect = partial(sqlite3.connect, factory=Watched)  # type: ignore[assignment]
-
-
-def produce(path: str, numbers: range) -> None:
+def produce(path: str, numbers: range, fate: Fate) -> None:
     """Deliver numbers, and say which are confirmed."""
     with provision_producer("sqlite", path=path, topic="numbers", timeout=30) as queue:
         for batch in (numbers[i : i + BATCH] for i in range(0, len(numbers), BATCH)):
             outcomes = queue.deliver([Message(b"%d" % number) for number in batch])
             assert outcomes == [CONFIRMED] * len(batch)
-            say("confirmed", batch)
+            fate.say("confirmed", batch)
 
 
-def consume(path: str, lease: float) -> None:
+def consume(path: str, lease: float, fate: Fate) -> None:
     """Consume and ack until nobody has anything left, and say what."""
     options: dict[str, Any] = {"lease": lease, "until_empty": True, "timeout": 30}
     with provision_consumer("sqlite", path=path, topic="numbers", **options) as queue:
         while not queue.exhausted:
             messages = queue.consume(BATCH)
             numbers = [int(message.data) for message in messages]
-            say("consumed", numbers)
+            fate.say("consumed", numbers)
             queue.ack(messages)
-            say("acked", numbers)
+            fate.say("acked", numbers)
 
 
 if __name__ == "__main__":
-    role, path, statement, first, end, lease = sys.argv[1:]
-    die_at(int(statement))
+    role, path, deadly, first, end, lease = sys.argv[1:]
+    fate = Fate(int(deadly))
+    fate.watch()
     if role == "produce":
-        produce(path, range(int(first), int(end)))
+        produce(path, range(int(first), int(end)), fate)
     else:
-        consume(path, float(lease))
+        consume(path, float(lease), fate)

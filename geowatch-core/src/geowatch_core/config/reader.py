@@ -24,7 +24,7 @@ from geowatch_core.errors import Mistake, OptionsError
 from geowatch_core.filter import parse
 from geowatch_core.flow.deduplicate import Deduplicate
 from geowatch_core.flow.retry import Retry
-from geowatch_core.flow.route import refuse_forgetful
+from geowatch_core.flow.route import refuse_forgetful, refuse_losing_letters
 from geowatch_core.options import read
 
 __all__ = ["Findings", "find"]
@@ -201,6 +201,8 @@ class _Reader:
 
     def _check_keeping(self, plan: Plan, table: _Table) -> None:
         """What the broker itself would refuse once everything is open."""
+        dead = plan.dead_letter.make() if plan.dead_letter else None
+        self._collector.attempt(table.home("dead_letter"), refuse_losing_letters, plan.name, dead)
         if plan.options.best_effort:
             return
         place = table.home("best_effort")
@@ -208,9 +210,9 @@ class _Reader:
         for echo in (None, *(producer for _, producer in plan.duplex)):
             others = [sink for key, sink in sinks.items() if key != id(echo)]
             self._collector.attempt(place, refuse_forgetful, plan.name, others)
-        if plan.dead_letter is not None:
+        if dead is not None:
             what = f"the dead letter of {plan.name}"
-            self._collector.attempt(place, refuse_forgetful, what, [plan.dead_letter.make()])
+            self._collector.attempt(place, refuse_forgetful, what, [dead])
 
 
 def _only_hears_itself(table: _Table) -> bool:

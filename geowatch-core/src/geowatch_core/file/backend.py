@@ -7,7 +7,7 @@ from geowatch_core.hookspec import hookimpl
 
 CONSUMER = Capabilities(settles=Settlement.PREFIX, order=Order.ALL, max_unsettled=100_000)
 PRODUCER = Capabilities(order=Order.ALL)
-STORE = Capabilities(reads_back=True)
+STORE = Capabilities(reads_back=True, replaces=True)
 
 
 @hookimpl

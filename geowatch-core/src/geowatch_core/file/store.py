@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import attrs
+
 from geowatch_core.codec import Codec
 from geowatch_core.errors import CodecError, PermanentError
 from geowatch_core.file import _driver
@@ -29,6 +31,7 @@ class FileStore(Store):
         super().__init__(
             name=name, codec=codec, which=options.which, which_index=options.which_index
         )
+        self.capabilities = attrs.evolve(STORE, replaces=not options.append)
         self._options = options
         self._place = Place.of(options.path, options.root)
 

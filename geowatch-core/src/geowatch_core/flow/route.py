@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from geowatch_core.errors import ConfigurationError
 from geowatch_core.producer import Producer
 from geowatch_core.role import Role
-from geowatch_core.store import Store
+from geowatch_core.store import Store, Which
 
-__all__ = ["refuse_forgetful", "refuse_no_room", "unique_names"]
+__all__ = ["refuse_forgetful", "refuse_losing_letters", "refuse_no_room", "unique_names"]
 
 
 def refuse_forgetful(name: str, sinks: Sequence[Producer | Store]) -> None:
@@ -23,6 +23,22 @@ def refuse_forgetful(name: str, sinks: Sequence[Producer | Store]) -> None:
             f"Every destination of {name} may forget what it confirmed",
             got=[sink.name for sink in sinks],
             fix="Add one that keeps it, or say best_effort=True.",
+        )
+
+
+def refuse_losing_letters(name: str, dead_letter: Producer | Store | None) -> None:
+    """See to it that a dead letter keeps every letter, and not only the latest.
+
+    Raises:
+        ConfigurationError: it is a store whose next write replaces the letters of the last.
+    """
+    if isinstance(dead_letter, Store) and (
+        dead_letter.capabilities.replaces or dead_letter.which is not Which.ALL
+    ):
+        raise ConfigurationError(
+            f"The dead letter of {name} would keep only its latest letters",
+            got=dead_letter.name,
+            fix="Use a producer, or a store that adds to what it has (file: append = true).",
         )
 
 

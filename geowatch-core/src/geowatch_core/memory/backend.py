@@ -17,7 +17,7 @@ STREAM = Capabilities(
     headers=True,
     times=True,
 )
-STORE = Capabilities(persistent=False, reads_back=True)
+STORE = Capabilities(persistent=False, reads_back=True, replaces=True)
 
 
 @hookimpl

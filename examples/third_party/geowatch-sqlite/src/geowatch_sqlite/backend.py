@@ -15,7 +15,7 @@ CONSUMER = Capabilities(
     settles=Settlement.EACH, order=Order.ALL, keys=True, headers=True, times=True
 )
 PRODUCER = Capabilities(order=Order.ALL, keys=True, headers=True, times=True, max_message=LARGEST)
-STORE = Capabilities(max_message=LARGEST, reads_back=True)
+STORE = Capabilities(max_message=LARGEST, reads_back=True, replaces=True)
 
 
 @hookimpl
