@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 import uuid
 from collections import Counter
 from contextlib import closing
@@ -38,10 +39,11 @@ class Worker:
         numbers: range = NONE,
         die_at: int = NEVER,
         lease: float = 0.5,
+        go: Path | None = None,
     ) -> Worker:
         """Start one; its output goes to a file, which outlives it."""
         output = database.with_name(f"{uuid.uuid4().hex}.txt")
-        given = (die_at, numbers.start, numbers.stop, lease)
+        given = (die_at, numbers.start, numbers.stop, lease, go or database.parent)
         arguments = [role, str(database), *map(str, given)]
         with output.open("wb") as file:
             process = subprocess.Popen([sys.executable, WORKER, *arguments], stdout=file)
@@ -115,8 +117,11 @@ def test_each_message_goes_to_one_of_several_processes(tmp_path: Path) -> None:
     """Two producers and three consumers at once: each message once, in its producer's order."""
     database, parts = tmp_path / "queue.db", [range(60), range(60, 120), range(120, 180)]
     run("produce", database, parts[0])
-    producers = [Worker.start("produce", database, part) for part in parts[1:]]
-    consumers = [Worker.start("consume", database, lease=30) for _ in range(3)]
+    go = tmp_path / "go"
+    producers = [Worker.start("produce", database, part, go=go) for part in parts[1:]]
+    consumers = [Worker.start("consume", database, lease=30, go=go) for _ in range(3)]
+    time.sleep(1)  # all of them are waiting by then, or else there is less of a crowd
+    go.touch()
     assert not any(worker.wait() for worker in [*producers, *consumers])
     consumers.append(run("consume", database))  # the three may have found it empty and left early
     assert sorted(n for w in consumers for n in w.said("acked")) == list(range(180))

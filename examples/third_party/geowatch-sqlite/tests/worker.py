@@ -1,6 +1,8 @@
 """A process of its own that produces or consumes, and may be killed at a certain step.
 
-Usage: python worker.py produce|consume PATH DIE_AT FIRST END LEASE
+Usage: python worker.py produce|consume PATH DIE_AT FIRST END LEASE GO
+
+It begins when there is something at GO.
 """
 
 from __future__ import annotations
@@ -10,9 +12,11 @@ import signal
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Iterable
 from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from geowatch_core import CONFIRMED, Message, provision_consumer, provision_producer
@@ -81,8 +85,10 @@ def consume(path: str, lease: float, fate: Fate) -> None:
 
 
 if __name__ == "__main__":
-    role, path, deadly, first, end, lease = sys.argv[1:]
+    role, path, deadly, first, end, lease, go = sys.argv[1:]
     fate = Fate(int(deadly))
+    while not Path(go).exists():
+        time.sleep(0.001)
     fate.watch()
     if role == "produce":
         produce(path, range(int(first), int(end)), fate)
