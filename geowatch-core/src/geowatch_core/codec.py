@@ -35,7 +35,8 @@ class Codec(ABC):
     """Bytes to value and back. Frozen, compared by its options, shared by threads.
 
     ``decode(encode(value)) == value`` for every value that ``encode`` takes, but for tuples, which
-    may come back as lists; what would not come back the same is refused. A codec never sees a backend.
+    may come back as lists; what would not come back the same is refused. A codec never sees a
+    backend.
     """
 
     name: ClassVar[str]
