@@ -24,6 +24,7 @@ test: install ## run the tests
 	$(BIN)/pytest $(ARGS)
 
 test-long: install ## run the tests with thousands of examples each, and those marked long
+	@$(UV) pip install --quiet "atheris>=3" || echo "atheris cannot be had for this Python: no codec is fuzzed"
 	GEOWATCH_PROFILE=long $(BIN)/pytest --timeout=3600 $(ARGS)
 
 test-pythons: ## run the tests on each of Python 3.11 to 3.14 that this machine has

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -54,7 +55,7 @@ def by_hand(data: list[bytes]) -> int:
 
 
 def with_broker(
-    data: list[bytes], codec: str | Codec, chosen: Filter | Callable[[object], bool] | None
+    data: list[bytes], codec: str | Codec, chosen: Filter | Callable[[Any], bool] | None
 ) -> tuple[float, int]:
     """Seconds of a run over all of `data`, and how many messages were delivered."""
     from geowatch_core.memory import _driver
@@ -71,9 +72,9 @@ def with_broker(
     return time.perf_counter() - started, report.delivered
 
 
-def function(value: object) -> bool:
+def function(value: Any) -> bool:
     """The same test as a Python function."""
-    magnitude = value["properties"]["mag"]  # type: ignore[index]
+    magnitude = value["properties"]["mag"]
     return magnitude is not None and bool(magnitude >= KEEP)
 
 

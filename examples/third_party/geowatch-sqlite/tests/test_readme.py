@@ -19,7 +19,9 @@ def test_the_example_prints_what_the_readme_says(
 ) -> None:
     """The example runs as it stands."""
     monkeypatch.chdir(tmp_path)
-    python, text = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.S).groups()  # type: ignore[union-attr]
+    found = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.S)
+    assert found is not None, "README.md has no example with its output"
+    python, text = found.groups()
     exec(compile(python, "README.md", "exec"), {})
     assert capsys.readouterr().out == text
 

@@ -56,7 +56,7 @@ class Fate:
                 super().__init__(*args, **kwargs)
                 self.set_trace_callback(lambda _: fate.kill() if fate.step() else None)
 
-        sqlite3.connect = partial(sqlite3.connect, factory=Watched)  # type: ignore[assignment]
+        sqlite3.connect = partial(sqlite3.connect, factory=Watched)  # type: ignore[assignment]  # to be killed between its statements
 
     def kill(self) -> None:
         """As the kernel does when memory is short."""
