@@ -1,0 +1,1 @@
+"""Kinesis, SQS, SNS and S3 for GeoWatch, on boto3."""

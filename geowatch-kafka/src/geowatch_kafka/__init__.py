@@ -1,0 +1,1 @@
+"""Apache Kafka for GeoWatch, on confluent-kafka."""

@@ -1,0 +1,1 @@
+"""memcached for GeoWatch, on pymemcache."""

@@ -1,0 +1,1 @@
+"""Slack for GeoWatch, on slack-sdk."""
