@@ -50,6 +50,7 @@ class SqsHarness(Harness):
             "endpoint_url": self._url,
             "aws_region": "us-east-1",
             "aws_access_key_id": "canary-no-secret",
+            "timeout": 30,
             **self.secrets(),
         }
         if role == "consumer":
@@ -104,3 +105,8 @@ class FifoHarness(SqsHarness):
 
     suffix: ClassVar[str] = ".fifo"
     attributes: ClassVar[Mapping[str, str]] = {"FifoQueue": "true"}
+
+    def options(self, role: RoleName) -> Mapping[str, Any]:
+        """A batch in one call, so that faults befall its entries."""
+        more = {"strict_order": False} if role == "producer" else {}
+        return {**super().options(role), **more}
