@@ -67,6 +67,9 @@ _PASSING: Final = (
 """A request that did not get through, or an answer that was damaged or cut short."""
 
 _FIXES: Final = {
+    "301": "Correct aws_region: the bucket is in another one.",
+    "403": "Give the credentials the right to, or use others.",
+    "404": "Correct aws_bucket, or create the bucket.",
     "AccessDenied": "Give the credentials the right to, or use others.",
     "AuthFailure": "Correct the credentials.",
     "ExpiredToken": "Get new temporary credentials.",

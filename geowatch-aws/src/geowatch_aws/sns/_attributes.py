@@ -7,11 +7,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from geowatch_aws.sns.options import GEOMETRY
 from geowatch_core.codec import Codec
 from geowatch_core.message import Message
 from geowatch_core.path import MISSING, Path
-
-from geowatch_aws.sns.options import GEOMETRY
 
 __all__ = ["AttributeFinder", "size_of_all"]
 

@@ -6,14 +6,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from geowatch_core.errors import PermanentError
-from geowatch_core.outcome import Confirmed
-
 from geowatch_aws._batch import answered
 from geowatch_aws._errors import Refusal, is_denied, translated
 from geowatch_aws._session import Session
 from geowatch_aws.sns.backend import LARGEST, USUAL
 from geowatch_aws.sns.options import SnsProducerOptions
+from geowatch_core.errors import PermanentError
+from geowatch_core.outcome import Confirmed
 
 __all__ = ["Topic"]
 

@@ -1,10 +1,9 @@
 """Registers ``sns``: what it is called, what it offers, what it can do."""
 
+from geowatch_aws.sns.options import SnsProducerOptions
 from geowatch_core.backend import Backend, RoleSpec
 from geowatch_core.capabilities import Capabilities, Order
 from geowatch_core.hookspec import hookimpl
-
-from geowatch_aws.sns.options import SnsProducerOptions
 
 LARGEST = 1 << 20
 """Bytes that a topic can be set to take; a batch may have as many as a message.

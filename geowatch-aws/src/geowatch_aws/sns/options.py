@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
-from geowatch_core.options import TopicOptions, at_least, option, to_path
-from geowatch_core.path import Path
 
 from geowatch_aws.options import AwsOptions
+from geowatch_core.options import TopicOptions, at_least, option, to_path
+from geowatch_core.path import Path
 
 __all__ = ["GEOMETRY", "SnsProducerOptions"]
 
@@ -24,6 +24,8 @@ https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery
 
 
 def _paths(given: Any) -> dict[str, Path]:
+    if given is None:
+        return {}
     if not isinstance(given, Mapping):
         raise TypeError(f"Expected a table of paths, got `{type(given).__name__}`")
     found = {}
@@ -50,7 +52,7 @@ class SnsProducerOptions(AwsOptions, TopicOptions):
         None, doc="The subject of mails that the topic sends.", validator=_subject
     )
     attributes: dict[str, Path] = option(
-        factory=dict,
+        None,
         doc="Message attributes to filter by: for each name, the path of its value.",
         converter=_paths,
     )

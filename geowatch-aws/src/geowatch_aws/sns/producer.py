@@ -6,10 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import attrs
-from geowatch_core.capabilities import Order
-from geowatch_core.codec import Codec
-from geowatch_core.message import Message
-from geowatch_core.outcome import Outcome
 
 from geowatch_aws._fifo import Fifo
 from geowatch_aws._producer import EntryProducer
@@ -17,6 +13,10 @@ from geowatch_aws.sns._attributes import AttributeFinder, size_of_all
 from geowatch_aws.sns._driver import Topic
 from geowatch_aws.sns.backend import PRODUCER
 from geowatch_aws.sns.options import SnsProducerOptions
+from geowatch_core.capabilities import Order
+from geowatch_core.codec import Codec
+from geowatch_core.message import Message
+from geowatch_core.outcome import Outcome
 
 __all__ = ["SnsProducer"]
 
@@ -65,10 +65,13 @@ class SnsProducer(EntryProducer):
 
     def _size(self, message: Message) -> int:
         size = super()._size(message)
-        return size + size_of_all(self._found[id(message)]) if self._finder else size
+        return size + size_of_all(self._attributes(message)) if self._finder else size
 
     def _attributes(self, message: Message) -> Mapping[str, Any]:
-        return self._found[id(message)] if self._finder else {}
+        if self._finder is None:
+            return {}
+        found = self._found.get(id(message))
+        return self._finder.found([message])[0] if found is None else found
 
     def _send(self, entries: Sequence[Mapping[str, Any]]) -> Sequence[Outcome]:
         subject = self._options.subject
