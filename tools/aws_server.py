@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -110,9 +111,18 @@ def _quicken() -> None:
     """
     from moto.sqs.models import Queue, SQSBackend
 
-    def wait_for_messages(queue: Any, _: float) -> None:
-        with queue._messages_lock:
-            queue._messages_lock.wait_for(lambda: queue.messages, timeout=0.05)
+    receive, one_at_a_time = SQSBackend.receive_message, threading.Lock()
+
+    def receive_message(
+        backend: Any, name: str, count: int, wait: int, visibility: int, names: Any = None
+    ) -> list[Any]:
+        deadline = time.monotonic() + wait
+        while True:
+            with one_at_a_time:  # or two receivers may get the same message
+                got: list[Any] = receive(backend, name, count, 0, visibility, names)
+            if got or time.monotonic() >= deadline:
+                return got
+            time.sleep(0.02)
 
     def messages(queue: Any) -> list[Any]:
         now = time.time() * 1000
@@ -130,10 +140,10 @@ def _quicken() -> None:
         kept = backend.get_queue(name).message_retention_period
         return bool(message.sent_timestamp / 1000 + kept > time.time())
 
-    Queue.wait_for_messages = wait_for_messages
     Queue.messages = property(messages)
     Queue.approximate_number_of_messages_not_visible = property(hidden)
     Queue.approximate_number_of_messages_delayed = property(delayed)
+    SQSBackend.receive_message = receive_message
     SQSBackend.is_message_valid_based_on_retention_period = is_kept
 
 

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import attrs
-from geowatch_core.errors import PermanentError, ServiceError
 
 from geowatch_aws._errors import code_of, status_of, translated
 from geowatch_aws._session import Session
 from geowatch_aws.s3.options import S3StoreOptions
+from geowatch_core.errors import PermanentError, ServiceError
 
 __all__ = ["Bucket", "Stored", "is_refused_condition"]
 
@@ -130,6 +130,5 @@ class Bucket:
 
 
 def is_refused_condition(error: ServiceError) -> bool:
-    """Whether a write was refused because of what is there."""
-    cause = error.__cause__
-    return status_of(cause) == 412 or code_of(cause) == "PreconditionFailed"
+    """Whether a write was refused because of what is there: something else, or nothing."""
+    return status_of(error.__cause__) in (404, 412) and code_of(error.__cause__) != "NoSuchBucket"

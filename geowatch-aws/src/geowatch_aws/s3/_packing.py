@@ -7,9 +7,8 @@ import io
 import zlib
 from typing import Any
 
-from geowatch_core.errors import PermanentError
-
 from geowatch_aws.s3.options import Compression
+from geowatch_core.errors import PermanentError
 
 __all__ = ["packed", "require", "unpacked"]
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import attrs
+
 from geowatch_core.codec import Codec
 from geowatch_core.errors import PermanentError
 from geowatch_core.message import Message

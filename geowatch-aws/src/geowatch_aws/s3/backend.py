@@ -1,10 +1,9 @@
 """Registers ``s3``: what it is called, what it offers, what it can do."""
 
+from geowatch_aws.s3.options import S3StoreOptions
 from geowatch_core.backend import Backend, RoleSpec
 from geowatch_core.capabilities import Capabilities
 from geowatch_core.hookspec import hookimpl
-
-from geowatch_aws.s3.options import S3StoreOptions
 
 STORE = Capabilities(
     reads_back=True,

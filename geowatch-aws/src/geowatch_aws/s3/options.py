@@ -7,12 +7,12 @@ import re
 from typing import Any, Final
 
 import attrs
-from geowatch_core.options import Options, at_least, option, to_path
-from geowatch_core.path import Path
-from geowatch_core.store import Which
 
 from geowatch_aws.options import AwsOptions
 from geowatch_aws.s3._template import Template
+from geowatch_core.options import Options, at_least, option, to_path
+from geowatch_core.path import Path
+from geowatch_core.store import Which
 
 __all__ = ["Compression", "Overwrite", "S3StoreOptions"]
 

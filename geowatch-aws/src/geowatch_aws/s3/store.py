@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import attrs
-from geowatch_core.codec import Codec
-from geowatch_core.errors import PermanentError
-from geowatch_core.message import Message
-from geowatch_core.store import Store
 
-from geowatch_aws._errors import status_of
 from geowatch_aws.s3._driver import Bucket, is_refused_condition
 from geowatch_aws.s3._packing import packed, require, unpacked
 from geowatch_aws.s3._template import Template
 from geowatch_aws.s3.backend import STORE
 from geowatch_aws.s3.options import Compression, Overwrite, S3StoreOptions
+from geowatch_core.codec import Codec
+from geowatch_core.errors import PermanentError
+from geowatch_core.message import Message
+from geowatch_core.store import Store
 
 __all__ = ["S3Store"]
 
@@ -57,10 +56,10 @@ class S3Store(Store):
         try:
             etag = self._bucket.put(key, content, given, condition)
         except PermanentError as error:
-            if not (condition and (is_refused_condition(error) or status_of(error.__cause__) == 404)):
+            if not (condition and is_refused_condition(error)):
                 raise
             etag = self._as_it_is(key, content, error)
-        if options.overwrite is Overwrite.UNCHANGED:
+        if self._fixed:
             self._etags[key] = etag
 
     def _condition(self, key: str) -> str:
@@ -102,7 +101,7 @@ class S3Store(Store):
             if found is None:
                 self._etags.pop(key, None)
                 continue
-            if self._options.overwrite is Overwrite.UNCHANGED:
+            if self._fixed:
                 self._etags[key] = found.etag
             yield unpacked(found.content, found.encoding, self._options.max_document, key)
 
