@@ -94,7 +94,7 @@ def test_a_key_is_made_of_the_first_message(
 
 
 @pytest.mark.parametrize(
-    ("evil", "harmless"), [("../../etc", "..-..-etc-"), ("..", "-"), ("a\nb{uuid}", "a-b-uuid--")]
+    ("evil", "harmless"), [("../../etc", "-..-etc"), ("..", ""), ("a\nb{uuid}", "a-b-uuid-")]
 )
 def test_data_leads_nowhere_else(
     store: Callable[..., Any],
@@ -109,9 +109,7 @@ def test_data_leads_nowhere_else(
     start, name, end = key.split("/")
     assert (start, end) == ("in", "x")
     digest = hashlib.sha256(evil.encode()).hexdigest()[:12]
-    assert name == f"{harmless.strip('.') if harmless != '-' else '-'}".rstrip(
-        "-"
-    ) + f"-{digest}" or (name.endswith(digest))
+    assert name == f"{harmless}-{digest}"
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_a_geometry_becomes_attributes(
 
 
 def test_values_become_attributes(topic: Topic, aws: dict[str, Any]) -> None:
-    """Texts, numbers, truths and lists become attributes of their types; what is not there, none."""
+    """Texts, numbers, truths and lists become attributes of their types; nothing becomes none."""
     topic.subscribe(RawMessageDelivery="true")
     value = feature(None, net="us", mag=4.6, felt=True, ids=["a", 1], nothing=None, empty="")
     names = ("net", "mag", "felt", "ids", "nothing", "empty", "missing")
@@ -138,7 +138,7 @@ def test_subscribers_filter_on_the_server(topic: Topic, aws: dict[str, Any]) -> 
 
 
 def test_attributes_count_for_the_size(topic: Topic, aws: dict[str, Any]) -> None:
-    """A message that fits only without its attributes is refused by us, and its neighbour is sent."""
+    """A message that fits only without its attributes is refused by us, and its neighbour sent."""
     topic.subscribe(RawMessageDelivery="true")
     limit = 256 << 10
     name = "n" * 100
