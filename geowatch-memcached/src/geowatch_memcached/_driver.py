@@ -19,7 +19,8 @@ from pymemcache.exceptions import (  # type: ignore[import-untyped]
     MemcacheUnknownError,
 )
 
-from geowatch_core import GeoWatchError, PermanentError, RetryableError, Secret, TooLargeError
+from geowatch_core.errors import GeoWatchError, PermanentError, RetryableError, TooLargeError
+from geowatch_core.secret import Secret
 from geowatch_memcached._address import Address
 from geowatch_memcached.options import MemcachedStoreOptions
 

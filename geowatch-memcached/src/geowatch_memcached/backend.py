@@ -1,6 +1,8 @@
 """Registers ``memcached``: what it is called, what it offers, what it can do."""
 
-from geowatch_core import Backend, Capabilities, RoleSpec, hookimpl
+from geowatch_core.backend import Backend, RoleSpec
+from geowatch_core.capabilities import Capabilities
+from geowatch_core.hookspec import hookimpl
 from geowatch_memcached.options import MemcachedStoreOptions
 
 STORE = Capabilities(

@@ -6,7 +6,9 @@ from typing import Any
 
 import attrs
 
-from geowatch_core import Options, Secret, Which, at_least, option
+from geowatch_core.options import Options, at_least, option
+from geowatch_core.secret import Secret
+from geowatch_core.store import Which
 from geowatch_memcached._address import Address, parse_server
 
 CLIENT = "pymemcache"

@@ -8,7 +8,10 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
-from geowatch_core import Codec, Message, PermanentError, RetryableError, Store, TooLargeError
+from geowatch_core.codec import Codec
+from geowatch_core.errors import PermanentError, RetryableError, TooLargeError
+from geowatch_core.message import Message
+from geowatch_core.store import Store
 from geowatch_memcached._driver import Cluster, Node, can_compare, largest_value
 from geowatch_memcached._key import safe_key
 from geowatch_memcached.backend import STORE
