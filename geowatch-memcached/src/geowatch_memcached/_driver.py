@@ -140,7 +140,7 @@ class Node:
         with self._translated():
             stored = self._pool.set(key, value, expiration(expire))
         if not stored:
-            raise RetryableError(f"memcached {self.name} did not store it", fix="Try again.")
+            raise self._not_stored()
 
     def add(self, key: str, value: bytes, expire: int | None) -> bool:
         """Keep a value if there was none; whether it is kept."""
@@ -152,13 +152,42 @@ class Node:
         with self._translated():
             return bool(self._pool.cas(key, value, known, expiration(expire)))
 
-    def run(self, commands: Sequence[bytes]) -> list[bytes]:
-        """The one line of reply to each command; they are sent together."""
+    def set_all(self, keys: Sequence[str], value: bytes, expire: int | None) -> None:
+        """Keep a value under each of these keys, whatever was there."""
+        if not all(self._stored(b"set", dict.fromkeys(keys, b""), value, expire)):
+            raise self._not_stored()
+
+    def add_all(self, keys: Sequence[str], value: bytes, expire: int | None) -> list[bool]:
+        """Keep a value under each key that has none, in order; of each whether it is kept."""
+        return self._stored(b"add", dict.fromkeys(keys, b""), value, expire)
+
+    def cas_all(self, known: Mapping[str, bytes], value: bytes, expire: int | None) -> list[bool]:
+        """Keep a value under each key that nobody changed since; of each whether it is kept."""
+        return self._stored(b"cas", known, value, expire)
+
+    def delete(self, key: str) -> None:
+        """Forget a key."""
+        with self._translated():
+            self._pool.delete(key)
+
+    def _stored(
+        self, verb: bytes, keys: Mapping[str, bytes], value: bytes, expire: int | None
+    ) -> list[bool]:
+        """Send a command for each key, all together: one way to memcached and back."""
+        head = b"0 %d %d" % (expiration(expire), len(value))
+        commands = [
+            b"%s %s %s%s\r\n%s\r\n" % (verb, key.encode(), head, known and b" " + known, value)
+            for key, known in keys.items()
+        ]
         lines: list[bytes] = []
         with self._translated(), self._pool.client_pool.get_and_release(True) as connection:
             for start in range(0, len(commands), _AT_ONCE):
                 lines += connection.run(commands[start : start + _AT_ONCE])
-        return lines
+        return [line == b"STORED" for line in lines]
+
+    def _not_stored(self) -> RetryableError:
+        fix = "Try again; if that goes on, see what its log says."
+        return RetryableError("memcached did not store it", got=self.name, fix=fix)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

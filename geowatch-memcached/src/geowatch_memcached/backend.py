@@ -10,6 +10,7 @@ STORE = Capabilities(
     max_message=1 << 30,  # the largest item that memcached can be set to take; narrowed in open
     reads_back=True,
     replaces=True,
+    windows=True,
 )
 
 

@@ -16,7 +16,10 @@ from geowatch_memcached._driver import Cluster, Node, can_compare, largest_value
 from geowatch_memcached._key import safe_key
 from geowatch_memcached.backend import STORE
 from geowatch_memcached.options import CLIENT, MemcachedStoreOptions
+from geowatch_memcached.window import MemcachedWindow
 
+_DAY = 24 * 3600
+"""Seconds for which a window remembers what it was not told to remember for longer."""
 _log = logging.getLogger(__name__)
 _TURNS = 100
 """How often adding to a document is begun anew because another broker was quicker."""
@@ -68,6 +71,19 @@ class MemcachedStore(Store):
                 self._options.client_type,
                 CLIENT,
             )
+
+    def window(self, lease: float = 15.0) -> MemcachedWindow:
+        """What was seen by all brokers that name this key and these servers.
+
+        An identity is remembered for ``expire`` seconds, a day if that is not given.
+        """
+        options = self._options
+        expire = _DAY if options.expire is None else options.expire
+        return MemcachedWindow(self._connected, options.full_key, expire, lease)
+
+    def _connected(self) -> Cluster:
+        self._require_open()
+        return self._cluster
 
     @property
     def _node(self) -> Node:
