@@ -40,6 +40,12 @@ def alias(request: pytest.FixtureRequest, migrated: set[str]) -> Iterator[str]:
     yield from ready(request.param, migrated)
 
 
+@pytest.fixture
+def postgres(migrated: set[str]) -> Iterator[str]:
+    """PostgreSQL, for what only a database with many writers can do."""
+    yield from ready("postgres", migrated)
+
+
 def ready(name: str, migrated: set[str]) -> Iterator[str]:
     """Give a database its tables once, and empty them afterwards."""
     from django.core.management import call_command

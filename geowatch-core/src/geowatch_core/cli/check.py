@@ -43,7 +43,9 @@ def tell_routes(checked: Checked, called: str) -> None:
     checked.require_ok()
     routes = checked.routes
     brokers = len({route.broker for route in routes})
-    output.say(f"{called}: no mistakes; {_count(brokers, 'broker')}, {_count(len(routes), 'route')}")
+    output.say(
+        f"{called}: no mistakes; {_count(brokers, 'broker')}, {_count(len(routes), 'route')}"
+    )
     for broker, group in groupby(routes, lambda route: route.broker):
         its = list(group)
         output.say(f"\n{output.printable(broker)}{'' if its[0].enabled else ' (not enabled)'}")

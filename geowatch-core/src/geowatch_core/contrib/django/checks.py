@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning
+from django.core import checks
 
 from geowatch_core.config import check_config
 from geowatch_core.contrib.django.configuration import CALLED, configuration
@@ -30,7 +30,7 @@ _RENAMED = {
 }
 
 
-def check_settings(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
+def check_settings(app_configs: Any = None, **_: Any) -> list[checks.CheckMessage]:
     """Every mistake in the brokers of the settings, with its place. Connects to nothing.
 
     ====================  ==========================================================================
@@ -42,17 +42,17 @@ def check_settings(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
     return [*_mistakes(), *_unread()]
 
 
-def _mistakes() -> Iterator[CheckMessage]:
+def _mistakes() -> Iterator[checks.CheckMessage]:
     try:
         config = configuration()
         found = check_config(config).mistakes if config else ()
     except OptionsError as error:
         config, found = {}, error.mistakes
     for mistake in found:
-        yield Error(_sentence(mistake), hint=mistake.fix or None, id="geowatch.E001")
+        yield checks.Error(_sentence(mistake), hint=mistake.fix or None, id="geowatch.E001")
     for place, name in _databases(config.get("brokers", ()), "brokers"):
         what = f"{CALLED}: {place}.using: {name!r} is not in DATABASES."
-        yield Error(what, hint=nearest(name, settings.DATABASES), id="geowatch.E002")
+        yield checks.Error(what, hint=nearest(name, settings.DATABASES), id="geowatch.E002")
 
 
 def _sentence(mistake: Mistake) -> str:
@@ -61,7 +61,7 @@ def _sentence(mistake: Mistake) -> str:
 
 
 def _databases(part: Any, place: str) -> Iterator[tuple[str, str]]:
-    """The databases that consumers of the outbox name and the project has not, with their places."""
+    """The databases that consumers of the outbox name and the project has not, and where."""
     if isinstance(part, Mapping):
         using = part.get("using", "default")
         outbox = part.get("backend") == "django-outbox"
@@ -74,8 +74,10 @@ def _databases(part: Any, place: str) -> Iterator[tuple[str, str]]:
             yield from _databases(value, f"{place}[{index}]")
 
 
-def _unread() -> Iterator[CheckMessage]:
+def _unread() -> Iterator[checks.CheckMessage]:
     for name in dir(settings):
         if name.startswith("GEOWATCH_") and name not in _OURS:
             hint = _RENAMED.get(name) or nearest(name, _OURS)
-            yield Warning(f"Nothing reads the setting {name}.", hint=hint, id="geowatch.W001")
+            yield checks.Warning(
+                f"Nothing reads the setting {name}.", hint=hint, id="geowatch.W001"
+            )

@@ -31,9 +31,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "geowatch_outbox",
-                "indexes": (
-                    models.Index(fields=["topic", "id"], name="geowatch_outbox_of_topic"),
-                ),
+                "indexes": (models.Index(fields=["topic", "id"], name="geowatch_outbox_of_topic"),),
             },
         ),
     )

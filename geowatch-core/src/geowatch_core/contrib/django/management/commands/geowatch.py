@@ -23,8 +23,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Three commands, as ``geowatch-core`` has them."""
-        commands = parser.add_subparsers(dest="command", required=True, metavar="run|check|list")
-        run = commands.add_parser("run", help="run them until their sources end or they are stopped")
+        commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+        run = commands.add_parser("run", help="run them until they end or are stopped")
         run.add_argument("--broker", metavar="NAME", action="append", help="only this one")
         run.add_argument(
             "--max-cycle",
