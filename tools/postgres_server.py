@@ -56,12 +56,8 @@ class PostgresServer:
     def kill(self) -> None:
         """SIGKILL every process of it at once, as a power cut would."""
         assert self._server is not None, "not started"
-        master = self._server.pid
-        children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-        os.kill(master, signal.SIGKILL)
-        for child in children:
-            with suppress(ProcessLookupError):
-                os.kill(int(child), signal.SIGKILL)
+        _, *children = self._processes()
+        self._signal(signal.SIGKILL)
         self._server.kill()
         # What is left of its shared memory would keep it from starting again.
         until(lambda: not any(map(_runs, children)), "every process of PostgreSQL is gone")
@@ -75,9 +71,9 @@ class PostgresServer:
         self._signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        """Stop it, and remove all that it kept."""
+        """Remove it with all that it kept; nothing of that is worth a shutdown in good order."""
         if self._server is not None:
-            self._server.stop()
+            self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -87,12 +83,16 @@ class PostgresServer:
         self.stop()
 
     def _signal(self, number: signal.Signals) -> None:
-        assert self._server is not None, "not started"
-        master = self._server.pid
-        children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-        for process in [master, *map(int, children)]:
+        for process in self._processes():
             with suppress(ProcessLookupError):
                 os.kill(process, number)
+
+    def _processes(self) -> list[int]:
+        """The server, and the processes that it has begun."""
+        assert self._server is not None, "not started"
+        master = self._server.pid
+        children = Path(f"/proc/{master}/task/{master}/children").read_text()
+        return [master, *map(int, children.split())]
 
     def _made(self) -> Server:
         programs, libraries = _programs()
@@ -121,7 +121,7 @@ def _accepts(program: Path, port: int, environment: dict[str, str]) -> bool:
     return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode == 0
 
 
-def _runs(process: str) -> bool:
+def _runs(process: int) -> bool:
     """Whether there is such a process that is not merely waiting to be reaped."""
     with suppress(FileNotFoundError, ProcessLookupError):
         stat = Path(f"/proc/{process}/stat").read_text()

@@ -47,9 +47,9 @@ def postgres() -> PostgresServer:
     return server
 
 
-def create(database: str) -> None:
-    """Make an empty database of the server."""
-    Raw(postgres_settings("postgres")).run(f"CREATE DATABASE {database}")
+def create(database: str, like: str = "template1") -> None:
+    """Make a database of the server with the tables of another, to which nobody is connected."""
+    Raw(postgres_settings("postgres")).run(f"CREATE DATABASE {database} TEMPLATE {like}")
 
 
 def stop() -> None:
@@ -61,7 +61,11 @@ def stop() -> None:
 
 def settings() -> dict[str, dict[str, Any]]:
     """Django's DATABASES."""
-    return {"default": sqlite_settings(folder() / "default.db"), "postgres": postgres_settings()}
+    return {
+        "default": sqlite_settings(folder() / "default.db"),
+        "postgres": postgres_settings(),
+        "bare": sqlite_settings(folder() / "bare.db"),  # nobody makes its tables
+    }
 
 
 def sqlite_settings(path: Path, timeout: float = 0.2) -> dict[str, Any]:

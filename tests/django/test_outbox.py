@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def test_what_a_transaction_sent_that_failed_is_never_delivered(alias: str) -> N
     """Neither the row nor the message is there."""
     from django.db import transaction
 
-    with pytest.raises(ZeroDivisionError), transaction.atomic(using=alias):
+    with suppress(ZeroDivisionError), transaction.atomic(using=alias):
         outbox.send({"number": 7}, topic="quakes", using=alias)
         raise ZeroDivisionError
     assert waiting(alias) == 0
@@ -78,7 +79,7 @@ def test_a_savepoint_that_was_rolled_back_takes_its_messages_with_it(alias: str)
 
     with transaction.atomic(using=alias):
         outbox.send(1, topic="quakes", using=alias)
-        with pytest.raises(ZeroDivisionError), transaction.atomic(using=alias):
+        with suppress(ZeroDivisionError), transaction.atomic(using=alias):
             outbox.send(2, topic="quakes", using=alias)
             raise ZeroDivisionError
         outbox.send(3, topic="quakes", using=alias)
@@ -194,7 +195,9 @@ def test_concurrent_drains_share_what_there_is(alias: str) -> None:
 
     def drain() -> None:
         try:
-            with consumer(alias, lease=30.0, timeout=30.0, max_tries=50, sleep_period=0.1) as source:
+            with consumer(
+                alias, lease=30.0, timeout=30.0, max_tries=50, sleep_period=0.1
+            ) as source:
                 start.wait(30)
                 while not source.exhausted:
                     messages = patient(lambda: source.consume(20, 0.05))
@@ -211,6 +214,17 @@ def test_concurrent_drains_share_what_there_is(alias: str) -> None:
     assert errors == []
     assert sorted(taken) == list(range(600))
     assert waiting(alias) == 0
+
+
+def test_what_a_consumer_held_that_died_comes_again(alias: str) -> None:
+    """Its lease is not renewed any more, and runs out."""
+    outbox.send_many(range(4), topic="quakes", using=alias)
+    dead = consumer(alias, lease=0.5)
+    assert len(dead.consume(3)) == 3
+    dead._closing.set()  # type: ignore[attr-defined]  # as if its process were gone: no renewal
+    dead._heart.join()  # type: ignore[attr-defined]
+    assert sorted(drained(alias)) == [0, 1, 2, 3]
+    dead.close()
 
 
 def patient(act: Any) -> Any:
@@ -244,7 +258,7 @@ def test_a_database_that_does_not_answer_is_a_retryable_failure(postgres: str) -
 
 def test_a_database_that_is_not_there_is_refused_for_good(alias: str) -> None:
     """The error names those that are."""
-    with pytest.raises(PermanentError, match="DATABASES has default, postgres"):
+    with pytest.raises(PermanentError, match="DATABASES has default, postgres, bare"):
         consumer("nowhere")
 
 
