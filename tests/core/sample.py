@@ -18,6 +18,7 @@ from geowatch_core import (
     Store,
     Which,
 )
+from geowatch_core.path import Path
 
 
 @attrs.frozen
@@ -97,14 +98,17 @@ class Taking(Producer):
         answer: Callable[[list[bytes]], Sequence[Outcome]] | None = None,
         *,
         codec: Codec = TEXT,
+        key: Path | None = None,
         **capabilities: Any,
     ) -> None:
-        super().__init__(name="taking", codec=codec)
+        super().__init__(name="taking", codec=codec, key=key)
         self.capabilities = Capabilities(**capabilities)
         self.calls: list[list[bytes]] = []
+        self.keys: list[bytes | None] = []
         self._answer = answer or (lambda run: [CONFIRMED] * len(run))
 
     def _deliver(self, given: Sequence[Message]) -> Sequence[Outcome]:
+        self.keys += [message.key for message in given]
         self.calls.append(data(given))
         return self._answer(self.calls[-1])
 

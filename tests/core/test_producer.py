@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -15,6 +16,8 @@ from geowatch_core import (
     RetryableError,
     TooLargeError,
 )
+from geowatch_core.codecs.json import JsonCodec
+from geowatch_core.path import Path
 from tests.core.sample import MARKED, Given, Taking, messages
 
 THROTTLED = RetryableError("Throttled", fix="Wait.", retry_after=2.0)
@@ -206,3 +209,46 @@ def test_a_producer_that_is_not_open_says_so(call: str) -> None:
     with pytest.raises(ClosedError, match="taking is closed"):
         getattr(producer, call)(messages("a"))
     assert producer.calls == []
+
+
+@pytest.mark.parametrize(
+    ("data", "key"),
+    [
+        (b'{"id":"bus 7"}', b"bus 7"),
+        ('{"id":"süd"}'.encode(), "süd".encode()),
+        (b'{"id":7}', b"7"),
+        (b'{"id":7.5}', b"7.5"),
+        (b'{"id":true}', b"true"),
+        (b'{"id":["a",1]}', b'["a",1]'),
+        (b'{"id":null}', b"own"),
+        (b'{"ID":"x"}', b"own"),
+    ],
+)
+def test_the_key_is_found_in_the_value(data: bytes, key: bytes) -> None:
+    """A text is the key as it is, anything else as JSON; without a value the key stays."""
+    message = Message(data, b"own")
+    with Taking(codec=JsonCodec(), key=Path.parse("id")) as producer:
+        producer.deliver([message])
+    assert producer.keys == [key]
+    assert message.key == b"own"
+
+
+class Meeting(Taking):
+    """Two calls at once, which wait for each other."""
+
+    calls_at_once = 2
+
+    def __init__(self) -> None:
+        super().__init__(max_batch=2)
+        self.barrier = threading.Barrier(2, timeout=30)
+
+    def _deliver(self, messages: Sequence[Message]) -> Sequence[Outcome]:
+        self.barrier.wait()
+        return [THROTTLED if message.data == b"c" else CONFIRMED for message in messages]
+
+
+def test_calls_at_once_overlap_and_outcomes_stay_in_order() -> None:
+    """Two calls that each wait for the other both return, and each message keeps its outcome."""
+    with Meeting() as producer:
+        outcomes = producer.deliver(messages("a", "b", "c", "d"))
+    assert outcomes == [CONFIRMED, CONFIRMED, THROTTLED, CONFIRMED]

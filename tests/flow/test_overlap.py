@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from geowatch_core import Broker
-from tests.flow.channel import Given, Kept, numbers
+from geowatch_core import CONFIRMED, Broker
+from tests.flow.channel import NEVER, Given, Kept, numbers
 
 
 @pytest.mark.parametrize("in_flight", [1, 3])
@@ -95,3 +95,31 @@ def test_settled_batches_are_let_go_of():
         broker.run()
         gc.collect()
         assert len(alive) == 0
+
+
+def test_what_waits_for_a_producer_goes_out_together():
+    """Batches that wait for a call share the next one, and one bad message fails only itself."""
+    gate, source, dead = threading.Event(), Given(numbers(30)), Kept(name="dead")
+    bad = numbers(30)[17]
+    sink = Kept(lambda item, _: NEVER if item == bad else CONFIRMED, gate=gate)
+    worked = threading.Event()
+
+    class Working(Broker):
+        worked = 0
+
+        def process(self, messages):
+            self.worked += 1
+            if self.worked == 4:  # then the second and the third are in line
+                worked.set()
+
+    broker = Working(consumers=[source], producers=[sink], dead_letter=dead, count=5)
+    thread = threading.Thread(target=broker.run)
+    thread.start()
+    assert sink.reached.wait(30)
+    assert worked.wait(30)
+    gate.set()
+    thread.join(30)
+    assert sum(map(len, sink.calls)) == 30
+    assert max(map(len, sink.calls)) >= 10
+    assert len(dead.got) == 1
+    assert source.acked == list(range(30))

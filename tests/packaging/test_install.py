@@ -67,6 +67,18 @@ def test_core_alone_has_its_command(shelf: Shelf, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("backend", ["kafka", "kinesis", "sqs", "sns", "s3", "slack", "memcached"])
+def test_a_missing_backend_of_ours_says_which_extra_brings_it(
+    shelf: Shelf, tmp_path: Path, backend: str
+) -> None:
+    """With core alone, the error about a backend's name ends with the command that installs it."""
+    alone = Environment.make(tmp_path / "venv", shelf, CORE.name)
+    ask = "import sys; from geowatch_core import provision, UnknownNameError as E\n"
+    ask += f"try: provision({backend!r}, 'producer')\nexcept E as error: print(error)"
+    said = alone.python("-c", ask).strip()
+    assert said.endswith(f'pip install "geowatch-core[{backend}]"')
+
+
 def test_what_is_installed_is_what_was_tested(shelf: Shelf, tmp_path: Path) -> None:
     """Dependencies come in the versions that this environment has, from the shelf and no index."""
     alone = Environment.make(tmp_path / "venv", shelf, CORE.name)

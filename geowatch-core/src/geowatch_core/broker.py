@@ -253,7 +253,7 @@ class Broker:
             self.begin(batch)
             self.work(batch)
             for parcel in batch.launch():
-                self.deliver(batch, parcel)
+                self.deliver([(batch, parcel)])
             self.ack([batch])
         except BaseException:
             self.give_up(batch)
@@ -315,9 +315,12 @@ class Broker:
         """Add the messages to what each destination is to get, in that destination's codec."""
         encode(batch, run)
 
-    def deliver(self, batch: Batch, parcel: Parcel) -> None:
-        """Deliver a parcel, retrying what may succeed later, until its destination answered."""
-        batch.answered(parcel.destination.deliver(parcel.owners, parcel.encoded))
+    def deliver(self, jobs: Sequence[tuple[Batch, Parcel]]) -> None:
+        """Deliver what waits for one destination, retrying what may succeed later."""
+        parcels = [parcel for _, parcel in jobs]
+        failures = parcels[0].destination.deliver(parcels)
+        for (batch, _), failed in zip(jobs, failures, strict=True):
+            batch.answered(failed)
 
     def ack(self, batches: Sequence[Batch]) -> None:
         """Have the sources remember that these batches are done, each source at once for all."""

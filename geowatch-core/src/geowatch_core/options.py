@@ -10,9 +10,11 @@ import attrs
 import msgspec
 
 from geowatch_core.errors import GeoWatchError, Mistake, OptionsError
+from geowatch_core.path import Path
 from geowatch_core.secret import Secret
 
 __all__ = [
+    "KeyedTopicOptions",
     "Options",
     "TopicOptions",
     "Untyped",
@@ -24,6 +26,7 @@ __all__ = [
     "option",
     "read",
     "schema",
+    "to_path",
     "within",
 ]
 
@@ -118,6 +121,26 @@ class TopicOptions(Options):
     def label(self) -> str:
         """The name at the service."""
         return self.full_topic
+
+
+def to_path(given: Path | str | None) -> Path | None:
+    """A converter: a path as text, as it is written in a configuration.
+
+    Raises:
+        ConfigurationError: not a path.
+    """
+    return Path.parse(given) if isinstance(given, str) else given
+
+
+@attrs.frozen(kw_only=True)
+class KeyedTopicOptions(TopicOptions):
+    """What producers take whose channel keeps messages of one key together and in order."""
+
+    key: Path | None = option(
+        None,
+        doc="The path of the value that is a message's key, such as id or properties.vehicle.",
+        converter=to_path,
+    )
 
 
 def fields(cls: type[Any]) -> dict[str, "attrs.Attribute[Any]"]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
@@ -102,11 +103,12 @@ class Registry:
     def _entry(self, group: str, kind: str, name: str) -> EntryPoint:
         known = self._scanned()[group]
         if name not in known:
+            extra = _by_custom(name, chain.from_iterable(known.values()))
             raise UnknownNameError(
                 f"No {kind} of this name is installed",
                 got=name,
                 fix=f"{guess(name, known)}Installed are: {', '.join(sorted(known))}. "
-                f"To add it, install its distribution, by custom: pip install geowatch-{name}",
+                f"To add it, install its distribution, by custom: pip install {extra}",
             )
         claims = known[name]
         if len(claims) > 1:
@@ -134,6 +136,13 @@ def _found() -> EntryPoints:
             except Exception as error:
                 _log.warning("Left out a distribution whose metadata cannot be read: %r", error)
         return EntryPoints(entry for entries in readable.values() for entry in entries)
+
+
+def _by_custom(name: str, known: Iterable[EntryPoint]) -> str:
+    """What to install: the extra that core offers under this name, or what its author named so."""
+    core = next((e.dist for e in known if e.dist and e.dist.name == "geowatch-core"), None)
+    extras = core.metadata.get_all("Provides-Extra") if core else None
+    return f'"geowatch-core[{name}]"' if name in (extras or ()) else f"geowatch-{name}"
 
 
 def _distribution(entry: EntryPoint) -> str:

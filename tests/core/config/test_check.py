@@ -58,8 +58,8 @@ def entry(**keys: Any) -> Table:
             "consumers[0].backend: No backend of this name is installed (got 'memroy'). Did you",
         ),
         (
-            {"consumers": [{"backend": "kafka"}]},
-            "pip install geowatch-kafka",
+            {"consumers": [{"backend": "carrier-pigeon"}]},
+            "pip install geowatch-carrier-pigeon",
         ),
         (entry(hots="h"), "producers[0].hots: is not an option here. Known are: "),
         (entry(topci="h"), "producers[0].topci: is not an option here. Did you mean topic?"),

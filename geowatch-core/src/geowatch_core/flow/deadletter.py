@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from geowatch_core.errors import BrokerStoppedError
+from geowatch_core.flow.batch import Parcel
 from geowatch_core.flow.destination import Destination
 from geowatch_core.flow.failure import Failure
 from geowatch_core.message import Message
@@ -26,7 +27,7 @@ def bury(failures: Sequence[Failure], dead_letter: Destination | None) -> None:
     if dead_letter is None:
         raise _stopped(failures[0], len(failures), "There is no dead letter")
     letters = list(map(envelope, failures))
-    refused = dead_letter.deliver(letters, letters)
+    (refused,) = dead_letter.deliver([Parcel(dead_letter, letters, letters)])
     if refused:
         raise _stopped(failures[0], len(refused), f"The dead letter failed: {refused[0].error}")
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import attrs
 
 from geowatch_core.message import Message
-from geowatch_core.options import at_least, option
+from geowatch_core.options import at_least, option, to_path
 from geowatch_core.path import MISSING, Path
 
 __all__ = ["Deduplicate", "MemoryWindow", "Window"]
@@ -25,7 +25,7 @@ class Deduplicate:
     key: Path | None = option(
         None,
         doc="The path of what identifies a message; its bytes, if not given.",
-        converter=lambda text: Path.parse(text) if isinstance(text, str) else text,
+        converter=to_path,
     )
     window: int = option(100_000, doc="How many messages are remembered.", validator=at_least(1))
 

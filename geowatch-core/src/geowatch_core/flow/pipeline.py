@@ -59,6 +59,7 @@ class _Wake(msgspec.Struct, frozen=True):
 
 
 _Event = _Consumed | _Settled | _Ended | _Wake
+_Job = tuple[Batch, Parcel]
 
 
 class Flow:
@@ -77,7 +78,7 @@ class Flow:
         self._abandoned = broker.abandoned
         self._events: SimpleQueue[_Event] = SimpleQueue()
         self._settling: SimpleQueue[Batch | None] = SimpleQueue()
-        self._delivering: dict[Destination, SimpleQueue[tuple[Batch, Parcel] | None]] = {
+        self._delivering: dict[Destination, SimpleQueue[_Job | None]] = {
             destination: SimpleQueue() for destination in broker.destinations
         }
         self._permits: dict[int, threading.Semaphore] = {}
@@ -245,9 +246,11 @@ class Flow:
 
     def _deliver(self, destination: Destination) -> None:
         line = self._delivering[destination]
-        while (job := line.get()) is not None:
-            if not self._abandoned.is_set():
-                self._broker.deliver(*job)
+        ended = False
+        while not ended:
+            jobs, ended = _together(line, one=not destination.merges)
+            if jobs and not self._abandoned.is_set():
+                self._broker.deliver(jobs)
 
     def _settle(self) -> None:
         """Ack batches in order, as many at once as have been answered for."""
@@ -280,3 +283,20 @@ class Flow:
             if not following.complete:
                 return ready, following
             ready.append(following)
+
+
+def _together(line: SimpleQueue[_Job | None], *, one: bool) -> tuple[list[_Job], bool]:
+    """All that waits, or only one, and whether nothing more will come.
+
+    What a filter left of several batches fills the calls of a service better than each alone, and
+    a service is paid and limited by the call.
+    """
+    jobs: list[_Job] = []
+    try:
+        while (job := line.get(block=not jobs)) is not None:
+            jobs.append(job)
+            if one:
+                return jobs, False
+    except Empty:
+        return jobs, False
+    return jobs, True
