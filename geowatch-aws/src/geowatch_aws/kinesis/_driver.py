@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from geowatch_core import PermanentError, RetryableError
 
 from geowatch_aws._errors import Refusal, code_of, refused, translated
 from geowatch_aws._session import Session
 from geowatch_aws.kinesis.checkpoint import LATEST, TIMESTAMP, Checkpoint
 from geowatch_aws.kinesis.options import KinesisOptions
 from geowatch_aws.kinesis.shard import Shard
+from geowatch_core import PermanentError, RetryableError
 
 __all__ = ["Answer", "Client", "Entry", "Stream", "expired", "gone", "throttled"]
 

@@ -50,7 +50,6 @@ def _format() -> tuple[Any, type[Exception]]:
     before = list(sys.path)
     try:
         from aws_kinesis_agg import deaggregator
-        from google.protobuf.message import DecodeError
     finally:
         sys.path[:] = before
-    return deaggregator.messages_pb2, DecodeError
+    return deaggregator.messages_pb2, deaggregator.google.protobuf.message.DecodeError

@@ -2,9 +2,8 @@
 
 from typing import Final
 
-from geowatch_core import Backend, Capabilities, Order, RoleSpec, Settlement, hookimpl
-
 from geowatch_aws.kinesis.options import KinesisConsumerOptions, KinesisProducerOptions
+from geowatch_core import Backend, Capabilities, Order, RoleSpec, Settlement, hookimpl
 
 BATCH_BYTES: Final = 5 << 20
 """Bytes of one PutRecords: the limit before it was raised to 10 MiB, which others still have."""

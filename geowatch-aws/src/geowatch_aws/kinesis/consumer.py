@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 
 import attrs
-from geowatch_core import Codec, Consumer, Message, Settlement
 
 from geowatch_aws.kinesis._driver import Client
 from geowatch_aws.kinesis.backend import CONSUMER
@@ -16,6 +15,7 @@ from geowatch_aws.kinesis.lease_file import FileLeases
 from geowatch_aws.kinesis.lease_memory import MemoryLeases
 from geowatch_aws.kinesis.options import Begin, KinesisConsumerOptions, Leases
 from geowatch_aws.kinesis.worker import Worker
+from geowatch_core import Codec, Consumer, Message, Settlement
 
 _SHARDS_AT_ONCE = 20
 

@@ -85,7 +85,7 @@ class Coordinator:
         able = {k: v for k, v in leases.items() if not v.checkpoint.ended and ready(v, leases)}
         if self._only is not None:
             able = {k: v for k, v in able.items() if k == self._only}
-        loads = Counter(v.owner for k, v in able.items() if v.owner and k not in expired)
+        loads: Counter[str] = Counter(v.owner for k, v in able.items() if v.owner and k not in expired)
         loads[self.owner] = len(holding)
         # What is ours and not held was taken by a write whose answer was lost.
         takers = (None, self.owner)
@@ -99,7 +99,7 @@ class Coordinator:
         wanted = free[:share] or self._one_to_steal(able, loads)
         return [hold for lease in wanted if (hold := self._taken(lease)) is not None]
 
-    def _one_to_steal(self, able: Mapping[str, Lease], loads: Counter[str | None]) -> list[Lease]:
+    def _one_to_steal(self, able: Mapping[str, Lease], loads: Counter[str]) -> list[Lease]:
         """One lease of the worker with the most, if that makes their loads more equal."""
         loaded, most = loads.most_common(1)[0]
         if loaded == self.owner or most - loads[self.owner] < 2:

@@ -1,13 +1,12 @@
-"""A shard that this consumer reads: what was read, what was brought, and what of that is settled."""
+"""A shard that this consumer reads: what was brought of it, and what of that is settled."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from geowatch_core import Message, SettledPrefix
-
 from geowatch_aws.kinesis.coordinator import Hold
 from geowatch_aws.kinesis.pump import Pump
+from geowatch_core import Message, SettledPrefix
 
 __all__ = ["Holding"]
 

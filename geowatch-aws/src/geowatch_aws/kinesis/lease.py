@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 
 import msgspec
 
@@ -66,19 +65,14 @@ class LeaseStore(ABC):
 
     @abstractmethod
     def replace(self, old: Lease, new: Lease) -> bool:
-        """In one step, keep `new` if owner and counter are those of `old`; False if they are not."""
+        """In one step, keep `new` if owner and counter are those of `old`."""
 
     @abstractmethod
     def remove(self, old: Lease) -> bool:
         """In one step, forget a lease if owner and counter are those of `old`."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most have taken nothing
         """Let go of what ``open`` has taken."""
-
-    def create_all(self, leases: Iterable[Lease]) -> None:
-        """Keep new leases, in this order, where there are none."""
-        for lease in leases:
-            self.create(lease)
 
 
 def same(old: Lease, now: Lease | None) -> bool:

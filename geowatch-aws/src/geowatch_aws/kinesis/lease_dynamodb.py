@@ -11,13 +11,13 @@ import time
 from typing import Any, Final
 
 import attrs
-from geowatch_core import PermanentError, RetryableError
 
 from geowatch_aws._errors import code_of, translated
 from geowatch_aws._session import Session
 from geowatch_aws.kinesis.checkpoint import Checkpoint
 from geowatch_aws.kinesis.lease import Lease, LeaseStore
 from geowatch_aws.kinesis.options import KinesisConsumerOptions
+from geowatch_core import PermanentError, RetryableError
 
 __all__ = ["DynamoLeases"]
 

@@ -118,7 +118,7 @@ class FileLeases(LeaseStore):
         text = msgspec.json.format(msgspec.json.encode(_Document(_VERSION, leases))) + b"\n"
         descriptor, name = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)
         try:
-            with open(descriptor, "wb") as file:
+            with os.fdopen(descriptor, "wb") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(descriptor)

@@ -7,10 +7,10 @@ import os
 from typing import Any
 
 import attrs
-from geowatch_core import Path, TopicOptions, at_least, option, to_path
 
 from geowatch_aws.kinesis.checkpoint import LATEST, NOTHING, TIMESTAMP, WHOLE, Checkpoint
 from geowatch_aws.options import AwsOptions
+from geowatch_core import Path, TopicOptions, at_least, option, to_path
 
 __all__ = ["Begin", "KinesisConsumerOptions", "KinesisProducerOptions", "Leases"]
 

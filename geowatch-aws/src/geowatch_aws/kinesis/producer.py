@@ -9,6 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import attrs
+
+from geowatch_aws.kinesis._driver import Client, Entry
+from geowatch_aws.kinesis.backend import BATCH_BYTES, PRODUCER
+from geowatch_aws.kinesis.options import KinesisProducerOptions
+from geowatch_aws.kinesis.partition import partition_key
 from geowatch_core import (
     CONFIRMED,
     Codec,
@@ -19,11 +24,6 @@ from geowatch_core import (
     Producer,
     RetryableError,
 )
-
-from geowatch_aws.kinesis._driver import Client, Entry
-from geowatch_aws.kinesis.backend import BATCH_BYTES, PRODUCER
-from geowatch_aws.kinesis.options import KinesisProducerOptions
-from geowatch_aws.kinesis.partition import partition_key
 
 _CALLS: Final = 8
 """Calls at the same time: a shard answers in some 10 ms and takes 1,000 records a second."""

@@ -9,10 +9,9 @@ import time
 from collections import deque
 from typing import Final
 
-from geowatch_core import Message, PermanentError, RetryableError
-
 from geowatch_aws.kinesis._driver import throttled
 from geowatch_aws.kinesis.reader import Reader
+from geowatch_core import Message, PermanentError, RetryableError
 
 __all__ = ["Pump"]
 

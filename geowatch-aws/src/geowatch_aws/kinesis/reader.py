@@ -6,13 +6,12 @@ import logging
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from geowatch_core import Message, RetryableError
-from geowatch_core.errors import PermanentError
-
 from geowatch_aws.kinesis import _driver
 from geowatch_aws.kinesis.aggregate import MAGIC, parts
 from geowatch_aws.kinesis.checkpoint import Checkpoint
 from geowatch_aws.kinesis.partition import is_made_up
+from geowatch_core import Message, RetryableError
+from geowatch_core.errors import PermanentError
 
 __all__ = ["Position", "Reader"]
 
@@ -142,5 +141,3 @@ class Reader:
 def checkpoint_at(position: Position) -> Checkpoint:
     """The place behind a message."""
     return Checkpoint(str(position.number), sub=position.sub)
-
-

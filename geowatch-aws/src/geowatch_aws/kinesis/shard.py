@@ -44,9 +44,7 @@ def missing(
     inherits: dict[str, bool] = {}
     made = []
     for shard in _parents_first(by_id):
-        leased = any(
-            parent in leases or inherits.get(parent, False) for parent in shard.parents
-        )
+        leased = any(parent in leases or inherits.get(parent, False) for parent in shard.parents)
         inherits[shard.id] = leased
         if shard.id in leases or (shard.closed and begin.at == LATEST and not leased):
             continue

@@ -11,8 +11,6 @@ import uuid
 from collections.abc import Sequence
 from typing import Final
 
-from geowatch_core import Message, PermanentError, RetryableError
-
 from geowatch_aws.kinesis._driver import Client, Stream
 from geowatch_aws.kinesis.checkpoint import Checkpoint
 from geowatch_aws.kinesis.coordinator import Coordinator, Hold, ensure_of
@@ -22,6 +20,7 @@ from geowatch_aws.kinesis.options import KinesisConsumerOptions
 from geowatch_aws.kinesis.pump import Pump
 from geowatch_aws.kinesis.reader import Reader
 from geowatch_aws.kinesis.shard import finished, missing
+from geowatch_core import ClosedError, Message, PermanentError, RetryableError
 
 __all__ = ["Worker"]
 
@@ -59,9 +58,7 @@ class Worker:
         self._options = options
         self._begin_at = options.begin(stream.now)
         owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"
-        self._coordinator = Coordinator(
-            store, owner, options.lease_duration, only=options.shard_id
-        )
+        self._coordinator = Coordinator(store, owner, options.lease_duration, only=options.shard_id)
         self._holdings: dict[str, Holding] = {}
         self._retired: list[Pump] = []
         self._made: set[str] = set()
@@ -71,6 +68,7 @@ class Worker:
         self._error: Exception | None = None
         self._woken = False
         self._stopped = False
+        self._given_back = False
         self._saving = threading.Lock()
         self._thread = threading.Thread(
             target=self._run, name=f"geowatch {name} leases", daemon=True
@@ -93,6 +91,7 @@ class Worker:
         self._thread.join()
         self._stop_reading()
         with self._saving:  # what is being acked is written by then
+            self._given_back = True
             for holding in self._holdings.values():
                 self._release(holding.hold)
 
@@ -157,6 +156,8 @@ class Worker:
             RetryableError, PermanentError: what was remembered by then stays so.
         """
         with self._saving:
+            if self._given_back:
+                raise ClosedError(f"{self._name} is closed", fix="Ack before closing.")
             for holding, places in self._places(messages):
                 with self.changed:
                     reached = holding.prefix.reach(places)
@@ -234,9 +235,7 @@ class Worker:
     def _round(self) -> None:
         """Renew, let go of what is done, and take this worker's share."""
         self._retired = [pump for pump in self._retired if pump.alive]
-        for holding in list(self._holdings.values()):
-            if self._coordinator.due(holding.hold) and not self._coordinator.renew(holding.hold):
-                self._lose(holding)
+        self._renew()
         done = [holding for holding in list(self._holdings.values()) if self._is_done(holding)]
         if done or time.monotonic() - self._listed >= _LIST_EVERY:
             self._list_shards()
@@ -251,6 +250,20 @@ class Worker:
             self.finished = only is not None and only.checkpoint.ended
             if self.finished:
                 self.changed.notify_all()
+
+    def _renew(self) -> None:
+        """Renew each lease that is due, also if another one cannot be renewed."""
+        failed: Exception | None = None
+        for holding in list(self._holdings.values()):
+            try:
+                if self._coordinator.due(holding.hold):
+                    kept = self._coordinator.renew(holding.hold)
+                    if not kept:
+                        self._lose(holding)
+            except (RetryableError, PermanentError) as error:
+                failed = error
+        if failed is not None:
+            raise failed
 
     def _is_done(self, holding: Holding) -> bool:
         with self.changed:
