@@ -36,7 +36,14 @@ from geowatch_core.flow.report import Report
 from geowatch_core.flow.retry import Retry
 from geowatch_core.hookspec import hookimpl
 from geowatch_core.message import Headers, Message
-from geowatch_core.options import Options, TopicOptions, at_least, option
+from geowatch_core.options import (
+    KeyedTopicOptions,
+    Options,
+    TopicOptions,
+    at_least,
+    option,
+    to_path,
+)
 from geowatch_core.outcome import CONFIRMED, Outcome
 from geowatch_core.path import MISSING, Path
 from geowatch_core.producer import Producer
@@ -77,6 +84,7 @@ __all__ = [
     "GeoWatchError",
     "Headers",
     "IncompatibleBackendError",
+    "KeyedTopicOptions",
     "Message",
     "Mistake",
     "Options",
@@ -112,5 +120,6 @@ __all__ = [
     "provision_duplex",
     "provision_producer",
     "provision_store",
+    "to_path",
     "where",
 ]
