@@ -85,7 +85,9 @@ class Coordinator:
         able = {k: v for k, v in leases.items() if not v.checkpoint.ended and ready(v, leases)}
         if self._only is not None:
             able = {k: v for k, v in able.items() if k == self._only}
-        loads: Counter[str] = Counter(v.owner for k, v in able.items() if v.owner and k not in expired)
+        loads: Counter[str] = Counter(
+            v.owner for k, v in able.items() if v.owner and k not in expired
+        )
         loads[self.owner] = len(holding)
         # What is ours and not held was taken by a write whose answer was lost.
         takers = (None, self.owner)

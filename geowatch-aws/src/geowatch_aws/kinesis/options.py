@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from geowatch_aws.kinesis.checkpoint import LATEST, NOTHING, TIMESTAMP, WHOLE, Checkpoint
-from geowatch_aws.options import AwsOptions
+from geowatch_aws.options import AwsOptions, _client, _endpoint
 from geowatch_core import Path, TopicOptions, at_least, option, to_path
 
 __all__ = ["Begin", "KinesisConsumerOptions", "KinesisProducerOptions", "Leases"]
@@ -93,9 +93,11 @@ class KinesisConsumerOptions(KinesisOptions):
         validator=at_least(0.2),
     )
     lease_endpoint_url: str | None = option(
-        None, doc="Where DynamoDB is, if neither at AWS nor at endpoint_url."
+        None, doc="Where DynamoDB is, if neither at AWS nor at endpoint_url.", validator=_endpoint
     )
-    lease_client: Any = option(None, doc="A client of boto3 for DynamoDB, made and closed by you.")
+    lease_client: Any = option(
+        None, doc="A client of boto3 for DynamoDB, made and closed by you.", converter=_client
+    )
     read_interval: float = option(
         0.25,
         doc="Seconds between two reads of a shard. The service allows five reads a second of a "
