@@ -6,9 +6,12 @@ Run as a program it is moto itself: ``python tools/aws_server.py PORT``.
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
+import threading
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +86,22 @@ def _answers(url: str) -> bool:
     return False
 
 
+def _one_at_a_time(act: Callable[..., Any]) -> Any:
+    """A function that only one thread is in."""
+    lock = threading.Lock()
+
+    @functools.wraps(act)
+    def locked(*arguments: Any, **more: Any) -> Any:
+        with lock:
+            return act(*arguments, **more)
+
+    return locked
+
+
 def _serve(port: int) -> None:
-    """Moto, with long polls that end when they should."""
+    """Moto, with long polls that end when they should, and safe for threads where it is not."""
+    from moto.dynamodb.responses import DynamoHandler
+    from moto.kinesis.models import Shard
     from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
         MotoRequestHandler,
@@ -104,6 +121,10 @@ def _serve(port: int) -> None:
             queue._messages_lock.wait_for(lambda: queue.messages, timeout=0.05)
 
     Queue.wait_for_messages = wait_for_messages
+    # Two puts at the same time get one sequence number, and one of the records is lost; two
+    # conditional writes both see that their condition holds.
+    Shard.put_record = _one_at_a_time(Shard.put_record)
+    DynamoHandler.call_action = _one_at_a_time(DynamoHandler.call_action)
     app = DomainDispatcherApplication(create_backend_app)
     run_simple(HOST, port, app, threaded=True, request_handler=Handler)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""Kinesalite, a Kinesis written by others: it ends closed shards and lets iterators grow too old."""
+"""Kinesalite, a Kinesis written by others: it ends closed shards, and iterators grow too old."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from geowatch_aws.kinesis.options import KinesisOptions
 from geowatch_aws.kinesis.shard import Shard
 from geowatch_core import PermanentError, RetryableError
 
-__all__ = ["Answer", "Client", "Entry", "Stream", "expired", "gone", "throttled"]
+__all__ = ["Answer", "Client", "Entry", "Stream", "expired", "gone", "seconds", "throttled"]
 
 _MEGABYTE: Final = 1 << 20
 _POLL: Final = 0.05
@@ -114,9 +114,9 @@ class Client:
         about = answer["StreamDescriptionSummary"]
         if about["StreamStatus"] not in ("ACTIVE", "UPDATING"):
             return None
-        made: datetime.datetime = about["StreamCreationTimestamp"]
+        made = seconds(about["StreamCreationTimestamp"]) or 0.0
         kibibytes = about.get("MaxRecordSizeInKiB", _MEGABYTE // 1024)
-        return Stream(f"{self._name}:{int(made.timestamp())}", kibibytes * 1024, _now(answer))
+        return Stream(f"{self._name}:{int(made)}", kibibytes * 1024, _now(answer))
 
     def _create(self, shards: int) -> None:
         try:
@@ -191,6 +191,11 @@ class Client:
                 StreamName=self._name, Data=entry.data, PartitionKey=entry.key, **order
             )
         return str(answer["SequenceNumber"])
+
+
+def seconds(time: float | datetime.datetime | None) -> float | None:
+    """A time in seconds since 1970: our own client gives that, one that was given gives a date."""
+    return time.timestamp() if isinstance(time, datetime.datetime) else time
 
 
 def throttled(error: Refusal) -> bool:

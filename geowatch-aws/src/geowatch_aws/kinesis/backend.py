@@ -10,7 +10,9 @@ BATCH_BYTES: Final = 5 << 20
 LARGEST_BATCH: Final = 10 << 20
 _LARGEST: Final = 10 << 20
 
-CONSUMER = Capabilities(settles=Settlement.PREFIX, order=Order.KEY, max_unsettled=100_000)
+CONSUMER = Capabilities(
+    settles=Settlement.PREFIX, order=Order.KEY, keys=True, max_unsettled=100_000
+)
 PRODUCER = Capabilities(
     order=Order.KEY, max_message=_LARGEST, max_batch=500, max_batch_bytes=LARGEST_BATCH
 )

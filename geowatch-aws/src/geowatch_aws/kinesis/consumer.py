@@ -87,7 +87,9 @@ class KinesisConsumer(Consumer):
                 left = deadline - time.monotonic()
                 if messages or left <= 0 or worker.finished:
                     return messages
+                worker.waiting = True
                 worker.changed.wait(left)
+                worker.waiting = False
         return []
 
     def _ack(self, messages: Sequence[Message]) -> None:

@@ -1,4 +1,4 @@
-"""Reads a shard ahead, in a thread of its own, as fast as the service allows."""
+"""Reads a shard in a thread of its own, as fast as it is asked for and the service allows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from geowatch_aws.kinesis._driver import throttled
@@ -24,30 +25,43 @@ _LONGEST_PAUSE: Final = 5.0
 
 
 class Pump:
-    """Fills a queue from one shard, while there is room in it.
+    """Fills a queue from one shard, while there is room in it and somebody wants more.
+
+    What is dealt with slowly is thus read ahead by one read, and what nobody asks for not at all.
 
     Args:
         reader: of the shard.
         changed: held to look at ``queue``, ``error`` and ``ended``; notified when they change.
         interval: seconds between two reads.
         room: messages in the queue from which on nothing more is read.
+        waiting: whether somebody waits for messages.
 
     Attributes:
         queue: what was read.
+        asked: whether somebody has asked for messages since the last read.
         error: why nothing could be read the last time.
         ended: whether all of a closed shard is in the queue, or was.
     """
 
     def __init__(
-        self, reader: Reader, changed: threading.Condition, interval: float, room: int, name: str
+        self,
+        reader: Reader,
+        changed: threading.Condition,
+        *,
+        interval: float,
+        room: int,
+        waiting: Callable[[], bool],
+        name: str,
     ) -> None:
         self.queue: deque[Message] = deque()
+        self.asked = False
         self.error: Exception | None = None
         self.ended = False
         self._reader = reader
         self._changed = changed
         self._interval = interval
         self._room = room
+        self._waiting = waiting
         self._name = name
         self._stopped = False
         self._failures = 0
@@ -85,8 +99,12 @@ class Pump:
 
     def _wait_for_room(self) -> bool:
         with self._changed:
-            self._changed.wait_for(lambda: self._stopped or len(self.queue) < self._room)
+            self._changed.wait_for(lambda: self._stopped or self._may_read())
+            self.asked = False
             return not self._stopped
+
+    def _may_read(self) -> bool:
+        return len(self.queue) < self._room and (self.asked or self._waiting())
 
     def _wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds

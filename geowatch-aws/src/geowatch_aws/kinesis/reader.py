@@ -117,8 +117,7 @@ class Reader:
     def _messages(self, record: dict[str, Any]) -> Iterator[Message]:
         number = int(record["SequenceNumber"])
         data = record["Data"]
-        arrived = record.get("ApproximateArrivalTimestamp")
-        time = None if arrived is None else arrived.timestamp()
+        time = _driver.seconds(record.get("ApproximateArrivalTimestamp"))
         done = self._place.number
         found = parts(data) if data.startswith(MAGIC) else None
         if found is None:

@@ -33,6 +33,11 @@ and are looked for then; this is for what other programs do to the leases."""
 class Worker:
     """Takes and renews leases in a thread of its own, and has a thread read each shard.
 
+    Attributes:
+        changed: held to call ``take``, and notified when that may have another answer.
+        waiting: whether somebody waits on ``changed`` for messages.
+        finished: whether the one shard that was asked for was dealt with to its end.
+
     Args:
         name: of the consumer, for log lines.
         client: of the stream.
@@ -51,6 +56,7 @@ class Worker:
     ) -> None:
         self.changed = threading.Condition()
         self.finished = False
+        self.waiting = False
         self._name = name
         self._client = client
         self._stream = stream
@@ -135,8 +141,10 @@ class Worker:
             before = len(holding.prefix)
             messages += holding.take(count - len(messages), room)
             room -= len(holding.prefix) - before
+        for holding in holdings:
+            holding.pump.asked = True
+        self.changed.notify_all()
         if messages:
-            self.changed.notify_all()  # there is room to read ahead
             return messages
         for holding in holdings:
             error, holding.pump.error = holding.pump.error, None
@@ -318,9 +326,10 @@ class Worker:
         pump = Pump(
             reader,
             self.changed,
-            options.read_interval,
-            options.max_fetch,
-            f"geowatch {self._name} {lease.key}",
+            interval=options.read_interval,
+            room=options.max_fetch,
+            waiting=lambda: self.waiting,
+            name=f"geowatch {self._name} {lease.key}",
         )
         with self.changed:
             self._holdings[lease.key] = Holding(hold, self._taken, pump)
