@@ -130,7 +130,7 @@ class Coordinator:
         if not ready(lease, leases):
             return None
         began = self._clock()
-        switches = lease.switches + (lease.owner != self.owner)
+        switches = lease.switches + (lease.owner not in (None, self.owner))
         new = msgspec.structs.replace(
             lease, owner=self.owner, counter=lease.counter + 1, switches=switches
         )
