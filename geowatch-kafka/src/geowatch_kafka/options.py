@@ -9,7 +9,6 @@ from typing import Any, Final
 import attrs
 from geowatch_core.options import (
     KeyedTopicOptions,
-    Options,
     TopicOptions,
     at_least,
     nearest,
@@ -94,8 +93,8 @@ def _known_partitioner(_: Any, __: Any, value: str) -> None:
         raise ValueError(f"is not a partitioner. {nearest(value, _PARTITIONERS)}")
 
 
-@attrs.frozen(kw_only=True)
-class _KafkaOptions(Options):
+@attrs.frozen(kw_only=True, slots=False)  # two bases with slots cannot be joined
+class _KafkaOptions:
     """What both roles take."""
 
     host: str = option(
