@@ -128,7 +128,10 @@ def to_path(given: Path | str | None) -> Path | None:
 
     Raises:
         ConfigurationError: not a path.
+        TypeError: no text either.
     """
+    if not isinstance(given, Path | str | None):
+        raise TypeError(f"Expected `str`, got `{type(given).__name__}`")
     return Path.parse(given) if isinstance(given, str) else given
 
 
