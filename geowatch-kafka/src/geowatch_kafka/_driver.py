@@ -15,12 +15,11 @@ from confluent_kafka import (
     KafkaError,
     KafkaException,
     Producer,
-    TopicCollection,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
-from geowatch_core import PermanentError, RetryableError, TooLargeError
 
+from geowatch_core import PermanentError, RetryableError, TooLargeError
 from geowatch_kafka.config import Config
 
 __all__ = [
@@ -146,9 +145,7 @@ def _clean(error: KafkaException, config: Config) -> Exception:
     return error if config.hidden(text) == text else KafkaException(config.hidden(text))
 
 
-def made(
-    kind: Callable[..., Any], settings: Mapping[str, Any], config: Config, what: str
-) -> Any:
+def made(kind: Callable[..., Any], settings: Mapping[str, Any], config: Config, what: str) -> Any:
     """A client, whose log lines go to the logger ``geowatch_kafka``."""
     with translated(what, config):
         return kind(dict(settings), logger=logger)

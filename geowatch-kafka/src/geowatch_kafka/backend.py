@@ -1,9 +1,10 @@
 """Registers ``kafka``: what it is called, what it offers, what it can do."""
 
 from geowatch_core import Backend, Capabilities, Order, RoleSpec, Settlement, hookimpl
-
 from geowatch_kafka.options import KafkaConsumerOptions, KafkaProducerOptions
 
+OVERHEAD = 512
+"""Bytes that a batch of one message adds to it, and some to spare."""
 CONSUMER = Capabilities(
     settles=Settlement.PREFIX,
     order=Order.KEY,
@@ -16,7 +17,7 @@ PRODUCER = Capabilities(
     keys=True,
     headers=True,
     times=True,
-    max_message=1_000_000,  # the client's default; the topic's own limit, where it is lower
+    max_message=1_000_000,  # or less, where the topic takes less
 )
 
 

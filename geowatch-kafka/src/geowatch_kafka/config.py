@@ -24,6 +24,7 @@ PRODUCER: Final[Mapping[str, Any]] = {
     **SHARED,
     "linger.ms": 0,  # flush sends what there is at once: waiting longer makes no batch larger
     "retry.backoff.max.ms": 1_000,
+    "message.max.bytes": 1_000_512,  # what the role claims, and the head of a batch
 }
 """What a user may set otherwise; the rest of what both roles set, they may not."""
 

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import attrs
-from geowatch_core import ClosedError, Codec, Consumer, Message, PermanentError
 
+from geowatch_core import ClosedError, Codec, Consumer, Message
 from geowatch_kafka import _driver
 from geowatch_kafka.backend import CONSUMER
+from geowatch_kafka.beginning import Beginning
 from geowatch_kafka.config import CONSUMER as SETTINGS
+from geowatch_kafka.config import Config
 from geowatch_kafka.lane import Chunk, Lane
 from geowatch_kafka.options import KafkaConsumerOptions
 from geowatch_kafka.poller import Poller
@@ -82,12 +84,15 @@ class KafkaConsumer(Consumer):
 
     def _polling(self, client: Any, partitions: Sequence[int]) -> Poller:
         options = self._options
-
-        def start(number: int) -> int:
-            return self._start(client, number)
-
+        begin = Beginning(client, options)
         poller = Poller(
-            client, self._topic, options.config, options.timeout, self._shelf, start
+            client,
+            self._topic,
+            options.config,
+            options.timeout,
+            self._shelf,
+            begin.placed,
+            incremental=_incremental(options.config),
         )
         with _driver.translated(f"{self.name} cannot consume", options.config, got=self._topic):
             if options.partitions is None:
@@ -98,41 +103,10 @@ class KafkaConsumer(Consumer):
                     on_lost=poller.on_lost,
                 )
             else:
-                chosen = self._chosen(client, partitions)
+                chosen = begin.chosen(partitions)
                 client.assign(chosen)
-                poller.on_assign(client, chosen)
+                poller.own(chosen)
         return poller
-
-    def _chosen(self, client: Any, partitions: Sequence[int]) -> list[Any]:
-        """The partitions that were named, and where to begin in each."""
-        options = self._options
-        named = options.partitions or ()
-        unknown = sorted(set(named) - set(partitions))
-        if unknown:
-            raise PermanentError(
-                f"The topic {self._topic} has no such partition",
-                got=unknown[0],
-                fix=f"It has {len(partitions)}, from 0 to {len(partitions) - 1}.",
-            )
-        if isinstance(options.replay_from, float):
-            return _driver.positions(
-                client, self._topic, named, options.replay_from, options.timeout, options.config
-            )
-        offset = _driver.OFFSET_STORED if options.replay_from is None else options.replay_from
-        return [_driver.TopicPartition(self._topic, number, offset) for number in named]
-
-    def _start(self, client: Any, number: int) -> int:
-        """Where to begin a partition of which the group has no offset."""
-        options = self._options
-        if options.start == "earliest":
-            return _driver.OFFSET_BEGINNING
-        if options.start == "latest":
-            here = _driver.TopicPartition(self._topic, number)
-            return int(client.get_watermark_offsets(here, timeout=options.timeout)[1])
-        (found,) = _driver.positions(
-            client, self._topic, [number], float(options.start), options.timeout, options.config
-        )
-        return int(found.offset)
 
     def _consume(self, count: int, timeout: float) -> list[Message]:
         same_process(self.name, self._process)
@@ -164,6 +138,12 @@ class KafkaConsumer(Consumer):
         self._shelf.close()
         if self._poller is not None and os.getpid() == self._process:
             self._poller.stop(self._options.timeout)
+
+
+def _incremental(config: Config) -> bool:
+    """Whether the group's protocol takes partitions away one by one."""
+    strategy = str(config.get("partition.assignment.strategy", ""))
+    return "cooperative" in strategy or config.get("group.protocol") == "consumer"
 
 
 def _by_chunk(messages: Sequence[Message]) -> dict[Chunk, list[int]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
+
 from geowatch_core.options import (
     KeyedTopicOptions,
     TopicOptions,
@@ -14,7 +15,6 @@ from geowatch_core.options import (
     nearest,
     option,
 )
-
 from geowatch_kafka.config import Config, refuse
 
 __all__ = ["KafkaConsumerOptions", "KafkaProducerOptions"]

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from geowatch_core import ClosedError, GeoWatchError, Message, PermanentError, RetryableError
 
+from geowatch_core import ClosedError, GeoWatchError, Message, PermanentError, RetryableError
 from geowatch_kafka import _driver
 from geowatch_kafka.config import Config
 from geowatch_kafka.lane import Lane, Place
@@ -44,13 +44,13 @@ class Poller:
     """Fetches onto a shelf, and commits on request.
 
     Args:
-        make: makes the client, given the function to call where there is an error.
-        begin: subscribes or assigns, given the client and this.
+        client: the client, which from then on nobody else calls.
         topic: what to consume from.
         config: the user's settings, whose values no error may show.
         timeout: seconds that one call of the service may take.
         shelf: where messages are put that nobody has asked for yet.
-        start: resolves where to begin a partition without a stored offset.
+        begin: says where to begin in each of these partitions.
+        incremental: whether partitions come and go one by one, and not all at once.
     """
 
     def __init__(
@@ -60,14 +60,18 @@ class Poller:
         config: Config,
         timeout: float,
         shelf: Shelf,
-        start: Callable[[int], int],
+        begin: Callable[[Sequence[Any]], list[Any]],
+        *,
+        incremental: bool,
     ) -> None:
         self._client = client
         self._topic = topic
         self._config = config
         self._timeout = timeout
         self._shelf = shelf
-        self._start = start
+        self._begin = begin
+        self._incremental = incremental
+        self._begun: dict[int, int] = {}
         self._lanes: dict[int, Lane] = {}
         self._commit: _Commit | None = None
         self._stopping = False
@@ -176,7 +180,7 @@ class Poller:
     def _sort(self, got: list[Any]) -> None:
         """Put messages onto the shelf, by partition, and deal with the errors among them."""
         errors = [m.error() for m in got]
-        if errors.count(None) < len(errors):
+        if any(errors):
             for message, error in zip(got, errors, strict=True):
                 if error is not None:
                     self._failed(error, message.partition())
@@ -242,41 +246,16 @@ class Poller:
         """A partition, or the whole topic, cannot be consumed from."""
         code = error.code()
         if code == _driver.KafkaError._AUTO_OFFSET_RESET:
-            self._begin_partition(number)
+            self._shelf.fail(self._gone(number), for_good=True)
         elif code == _driver.KafkaError._MAX_POLL_EXCEEDED:
             _log.warning("%s: was put out of its group, and joins again", self._topic)
         else:
             what = f"Kafka brings nothing of {self._topic}"
             self._shelf.fail(_driver.error_of(error, what, self._config, got=number))
 
-    def _begin_partition(self, number: int) -> None:
-        """Nothing is where the client would go on: a new group, or an offset that is gone."""
-        here = _driver.TopicPartition(self._topic, number)
-        what = f"Kafka did not tell where the group is in {self._topic}"
-        try:
-            with _driver.translated(what, self._config, got=number):
-                (stored,) = self._client.committed([here], timeout=self._timeout)
-                if stored.error is not None:
-                    raise _driver.KafkaException(stored.error)
-                if stored.offset >= 0:
-                    self._shelf.fail(self._gone(number, stored.offset), for_good=True)
-                    return
-                here.offset = self._start(number)
-                self._client.seek(here)
-        except GeoWatchError as error:
-            self._shelf.fail(error)
-            self._again(number)
-
-    def _again(self, number: int) -> None:
-        """Have the client look for the stored offset once more."""
-        here = _driver.TopicPartition(self._topic, number, _driver.OFFSET_STORED)
-        try:
-            self._client.seek(here)
-        except _driver.KafkaException as error:
-            _log.warning("%s: partition %d does not begin: %s", self._topic, number, error)
-
-    def _gone(self, number: int, stored: int) -> PermanentError:
-        what = f"The offset that the group has stored for {self._topic}[{number}] is gone"
+    def _gone(self, number: int) -> PermanentError:
+        """Messages are missing where the group would go on: to jump over them would lose them."""
+        what = f"The offset to go on from in {self._topic}[{number}] is gone"
         try:
             here = _driver.TopicPartition(self._topic, number)
             low, high = self._client.get_watermark_offsets(here, timeout=self._timeout)
@@ -285,7 +264,7 @@ class Poller:
             pass
         return PermanentError(
             what,
-            got=stored,
+            got=self._begun.get(number),
             fix="Messages were deleted before they were consumed, or the topic was made anew. Set "
             "the group's offset with kafka-consumer-groups --reset-offsets, or choose another "
             "group.",
@@ -327,9 +306,36 @@ class Poller:
     def on_assign(self, _: Any, partitions: Sequence[Any]) -> None:
         """These are ours from now on."""
         _log.debug("%s: assigned %s", self._topic, [each.partition for each in partitions])
-        for each in partitions:
-            self._lanes[each.partition] = Lane(self._topic, each.partition)
+        placed = self._placed(partitions)
+        if placed is None:
+            self._client.unassign()
+            return
+        self.own(placed)
+        if self._incremental:
+            self._client.incremental_assign(placed)
+        else:
+            self._client.assign(placed)
         self.assigned.set()
+
+    def own(self, placed: Sequence[Any]) -> None:
+        """Note what was assigned, and where each begins."""
+        for each in placed:
+            self._lanes[each.partition] = Lane(self._topic, each.partition)
+            self._begun[each.partition] = each.offset
+
+    def _placed(self, partitions: Sequence[Any]) -> list[Any] | None:
+        """Where to begin in each; tried until the servers answer. None if they never will."""
+        while not self._stopping:
+            try:
+                return self._begin(partitions) if partitions else []
+            except RetryableError as error:
+                self._shelf.fail(error)
+                with self._changed:
+                    self._changed.wait(_IDLE)
+            except GeoWatchError as error:
+                self._shelf.fail(error, for_good=True)
+                break
+        return None
 
     def on_revoke(self, _: Any, partitions: Sequence[Any]) -> None:
         """These go to another member: let what is in hand be acked, then let go of them."""

@@ -10,17 +10,15 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import attrs
-from geowatch_core import CONFIRMED, Codec, Message, Outcome, Producer
 
+from geowatch_core import CONFIRMED, Codec, Message, Outcome, Producer
 from geowatch_kafka import _driver
-from geowatch_kafka.backend import PRODUCER
+from geowatch_kafka.backend import OVERHEAD, PRODUCER
 from geowatch_kafka.config import PRODUCER as SETTINGS
 from geowatch_kafka.options import KafkaProducerOptions
 from geowatch_kafka.process import same_process
 from geowatch_kafka.topic import ensure_topic
 
-_OVERHEAD: Final = 512
-"""Bytes that a batch of one message adds to it, and some to spare."""
 _SLICE: Final = 0.5
 """Seconds of one wait for confirmations."""
 _MOMENT: Final = 0.05
@@ -56,15 +54,14 @@ class KafkaProducer(Producer):
     def _limit(self, client: Any) -> None:
         """Learn what the topic takes: a batch beyond it would be refused as a whole."""
         options = self._options
-        mine = int(options.config.get("message.max.bytes", PRODUCER.max_message or 0))
-        largest = _driver.largest_batch(
-            self._settings(), options.config, self._topic, options.timeout
-        )
-        if largest is not None and largest < mine + _OVERHEAD:
-            mine = max(largest - _OVERHEAD, 1)
+        settings = self._settings()
+        mine = int(settings["message.max.bytes"])
+        largest = _driver.largest_batch(settings, options.config, self._topic, options.timeout)
+        if largest is not None and largest < mine:
             self._limits = {"message.max.bytes": max(largest, 1000), "batch.size": largest}
-            client = self._made()
-        self.capabilities = attrs.evolve(PRODUCER, max_message=mine)
+            client, mine = self._made(), largest
+        # The claim is what it is without settings; a topic that takes more needs them.
+        self.capabilities = attrs.evolve(PRODUCER, max_message=max(mine - OVERHEAD, 1))
         self._client = client
 
     def _made(self) -> Any:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from itertools import islice
 
 from geowatch_core import GeoWatchError, Message, RetryableError
-
 from geowatch_kafka.lane import Chunk, Lane, Settling
 
 __all__ = ["Shelf"]
@@ -30,7 +29,7 @@ class Shelf:
         self.changed = threading.Condition()
         self.in_hand = 0
         self._most = most
-        self._wanted = 500
+        self._wanted = 0
         self._fetched: deque[tuple[Chunk, deque[Message]]] = deque()
         self._again: list[Message] = []
         self._kept = 0
@@ -51,7 +50,9 @@ class Shelf:
         return self._wanted
 
     def full_for(self, seconds: float) -> bool:
-        """Whether there has been no room for so long."""
+        """Whether there has been no room for so long, or nobody has asked for anything yet."""
+        if not self._wanted:
+            return True
         return self._full_since is not None and time.monotonic() - self._full_since > seconds
 
     def put(self, chunk: Chunk, messages: Sequence[Message]) -> None:
@@ -100,7 +101,9 @@ class Shelf:
         """
         deadline = time.monotonic() + timeout
         with self.changed:
-            self._wanted = count
+            if self._wanted != count:
+                self._wanted = count
+                self.changed.notify_all()
             while not self._closed:
                 most = min(count, self._most - self.in_hand)
                 messages = self._taken(most) if most > 0 else []

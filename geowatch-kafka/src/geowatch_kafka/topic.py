@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from geowatch_core import PermanentError, RetryableError
-
 from geowatch_kafka import _driver
 from geowatch_kafka.options import KafkaConsumerOptions, KafkaProducerOptions
 
