@@ -1,4 +1,4 @@
-"""A real Apache Kafka for tests, examples and benchmarks: one node on loopback, fetched by Maven."""
+"""A real Apache Kafka for tests, examples and benchmarks: one node on loopback, from Maven."""
 
 from __future__ import annotations
 

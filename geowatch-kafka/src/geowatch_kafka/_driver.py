@@ -17,7 +17,12 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import (
+    AdminClient,
+    ConfigResource,  # type: ignore[attr-defined]  # documented, and not marked as exported
+    NewTopic,  # type: ignore[attr-defined]
+    ResourceType,  # type: ignore[attr-defined]
+)
 
 from geowatch_core import PermanentError, RetryableError, TooLargeError
 from geowatch_kafka.config import Config
@@ -96,8 +101,8 @@ _PERMANENT: Final = frozenset(
         KafkaError.POLICY_VIOLATION,
     }
 )
-"""Codes that no later try can turn into a success. Every other one may pass: a timeout, an election,
-a coordinator on the move, an unknown code of a newer server."""
+"""Codes that no later try can turn into a success. Every other one may pass: a timeout, an
+election, a coordinator on the move, an unknown code of a newer server."""
 
 
 def error_of(
@@ -107,18 +112,16 @@ def error_of(
     said = config.hidden(error.str() or error.name())
     text = f"{what}: {said} [{error.name()}]"
     code = error.code()
-    fix = _ADVICE.get(code)
+    ours: RetryableError | PermanentError
     if code == KafkaError.MSG_SIZE_TOO_LARGE:
         fix = "Make it smaller, or raise max.message.bytes of the topic."
-        return _caused(TooLargeError(text, got=got, fix=fix), error)
-    if code in _PERMANENT:
-        return _caused(PermanentError(text, got=got, fix=fix or "See what the server logs."), error)
-    fix = fix or "It is tried again; see what the servers log if it stays so."
-    return _caused(RetryableError(text, got=got, fix=fix), error)
-
-
-def _caused(ours: Any, error: KafkaError) -> Any:
-    ours.__cause__ = KafkaException(error)
+        ours = TooLargeError(text, got=got, fix=fix)
+    elif code in _PERMANENT:
+        ours = PermanentError(text, got=got, fix=_ADVICE.get(code, "See what the servers log."))
+    else:
+        fix = "It is tried again; see what the servers log if it stays so."
+        ours = RetryableError(text, got=got, fix=_ADVICE.get(code, fix))
+    ours.__cause__ = KafkaException(error) if config.hidden(error.str()) == error.str() else None
     return ours
 
 

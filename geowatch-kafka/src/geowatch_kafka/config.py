@@ -1,4 +1,4 @@
-"""Settings for librdkafka: the user's, which go there as they are, and ours, which keep promises."""
+"""Settings for librdkafka: the user's go there as they are, and ours keep promises."""
 
 from __future__ import annotations
 
@@ -68,16 +68,16 @@ class Config(Mapping[str, Any]):
     """Settings by name. Shows the names and no value: any of them may be a secret.
 
     Raises:
-        ValueError: a name is no text, or a value no text, number or boolean.
+        TypeError: it is no table, or a value is no text, number or boolean.
     """
 
     def __init__(self, given: Mapping[str, Any] | None = None) -> None:
         if given is not None and not isinstance(given, Mapping):
-            raise ValueError("must be a table of settings")
+            raise TypeError("must be a table of settings")
         settings = dict(given or {})
         for name, value in settings.items():
-            if not isinstance(name, str) or not isinstance(value, str | int | float | bool):
-                raise ValueError(f"must have a text, number or boolean for each name: {name!a}")
+            if not isinstance(value, str | int | float | bool):
+                raise TypeError(f"must have a text, number or boolean for each name: {name!a}")
         self._settings = settings
 
     def __getitem__(self, name: str) -> Any:

@@ -59,10 +59,12 @@ def _moment(given: Any) -> float:
         moment = given
     elif isinstance(given, str):
         moment = datetime.datetime.fromisoformat(given)
-    elif isinstance(given, int | float) and not isinstance(given, bool) and given >= 0:
-        return float(given)
+    elif isinstance(given, float) and given >= 0:
+        return given
     else:
-        raise ValueError('must be a time such as "2026-11-29T06:00:00Z", or seconds since 1970')
+        raise ValueError(
+            'must be a time such as "2026-11-29T06:00:00Z", or seconds since 1970 with a decimal point'
+        )
     if moment.tzinfo is None:
         raise ValueError("must say its time zone, such as a Z at its end")
     return moment.timestamp()
@@ -81,11 +83,9 @@ def _start(given: Any) -> str | float:
 
 def _offsets(given: Any) -> int | float | None:
     """An offset, or a moment as `float`."""
-    if given is None or (type(given) is int and given >= 0):
-        return given  # type: ignore[no-any-return]  # just checked
-    if isinstance(given, int):
-        raise ValueError("must be an offset from 0 on, or a time with its zone")
-    return _moment(given)
+    if given is None:
+        return None
+    return given if type(given) is int and given >= 0 else _moment(given)
 
 
 def _known_partitioner(_: Any, __: Any, value: str) -> None:

@@ -1,7 +1,7 @@
-"""The one thread that talks to the client of a consumer: it fetches, commits, and shares partitions.
+"""The one thread that talks to the client of a consumer: it fetches, commits, and lets go.
 
-A call of the client waits for every other one, so there is one thread that makes them all. It goes on
-polling while nobody consumes: a member of a group that is silent for minutes is put out of it.
+A call of the client waits for every other one, so there is one thread that makes them all. It goes
+on polling while nobody consumes: a member of a group that is silent for minutes is put out of it.
 """
 
 from __future__ import annotations

@@ -98,7 +98,8 @@ class KafkaProducer(Producer):
 
     def _too_large(self, messages: Sequence[Message]) -> dict[int, Outcome]:
         half = (self.capabilities.max_message or 0) // 2
-        if all([len(m.data) < half and not m.headers for m in messages]):
+        doubtful = [m for m in messages if len(m.data) > half or m.headers]
+        if not doubtful:
             return {}  # nearly always, and a call for each would cost
         return super()._too_large(messages)
 
