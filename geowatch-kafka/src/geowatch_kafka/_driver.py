@@ -17,11 +17,11 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented all the same
     AdminClient,
-    ConfigResource,  # type: ignore[attr-defined]  # documented, and not marked as exported
-    NewTopic,  # type: ignore[attr-defined]
-    ResourceType,  # type: ignore[attr-defined]
+    ConfigResource,
+    NewTopic,
+    ResourceType,
 )
 
 from geowatch_core import PermanentError, RetryableError, TooLargeError

@@ -62,9 +62,7 @@ def _moment(given: Any) -> float:
     elif isinstance(given, float) and given >= 0:
         return given
     else:
-        raise ValueError(
-            'must be a time such as "2026-11-29T06:00:00Z", or seconds since 1970 with a decimal point'
-        )
+        raise ValueError('must be a time such as "2026-11-29T06:00:00Z", or seconds as 1.7e9')
     if moment.tzinfo is None:
         raise ValueError("must say its time zone, such as a Z at its end")
     return moment.timestamp()
