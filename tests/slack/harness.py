@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from geowatch_core import Message
+from geowatch_core import Consumer, Message
 from geowatch_core.backend import RoleName
 from geowatch_core.testing import Fault, Harness
 from geowatch_slack import position
@@ -35,6 +35,7 @@ class SlackHarness(Harness):
         super().__init__(request)
         self.slack: SlackServer = request.getfixturevalue("slack_server")
         self._taken = 0
+        self._consumers: list[Consumer] = []
 
     def start(self) -> None:
         """Have the channel, empty."""
@@ -52,9 +53,16 @@ class SlackHarness(Harness):
             return {**both, "position": file, "start": "earliest", "own": True, "poll": 0.05}
         return {**both, "per_second": 1e9, "digest": False}
 
+    def make_consumer(self, **more: Any) -> Consumer:
+        """One that remembers its position elsewhere while another one holds that file."""
+        if any(not consumer._closed for consumer in self._consumers):
+            more.setdefault("position", str(self.folder / f"position-{len(self._consumers)}"))
+        self._consumers.append(super().make_consumer(**more))
+        return self._consumers[-1]
+
     def secrets(self) -> Mapping[str, str]:
-        """The token."""
-        return {"token": TOKEN}
+        """The token; the other one is not given, and then wrongly."""
+        return {"token": TOKEN, "url_webhook": "canary-never-given-url"}
 
     def carries(self, message: Message) -> bool:
         """Text that has something to see."""
@@ -128,7 +136,7 @@ class WebhookHarness(SlackHarness):
 
     def secrets(self) -> Mapping[str, str]:
         """Its last part; and no token is given."""
-        return {"url_webhook": self.secret, "token": "canary-never-given"}
+        return {"url_webhook": self.secret, "token": "canary-never-given-token"}
 
     def break_with(self, fault: Fault) -> contextlib.AbstractContextManager[object] | None:
         """Nothing is asked at open."""
