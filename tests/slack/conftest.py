@@ -19,6 +19,13 @@ def slack_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlackServ
         yield server
 
 
+@pytest.fixture(scope="session")
+def slack_of_one_a_second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlackServer]:
+    """A Slack that answers 429 to more than one post a second in a channel."""
+    with SlackServer(tmp_path_factory.mktemp("slack-pace"), rate=1.0) as server:
+        yield server
+
+
 @pytest.fixture
 def slack(slack_server: SlackServer) -> Iterator[SlackServer]:
     """That Slack, whole again when the test ends."""
