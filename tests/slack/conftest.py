@@ -26,6 +26,14 @@ def slack_of_one_a_second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield server
 
 
+@pytest.fixture(scope="session")
+def slack_of_small_pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlackServer]:
+    """A Slack that gives 15 messages at most, as it does to apps outside of its marketplace."""
+    with SlackServer(tmp_path_factory.mktemp("slack-pages")) as server:
+        server.set(page=15)
+        yield server
+
+
 @pytest.fixture
 def slack(slack_server: SlackServer) -> Iterator[SlackServer]:
     """That Slack, whole again when the test ends."""

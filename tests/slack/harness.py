@@ -27,7 +27,7 @@ class SlackHarness(Harness):
     backend: ClassVar[str] = "slack"
     driver_modules: ClassVar[Sequence[str]] = ("slack_sdk", "geowatch_slack._driver")
     largest: ClassVar[int] = 40_000
-    many: ClassVar[int] = 300
+    many: ClassVar[int] = 200
     silence: ClassVar[float] = 0.15
     method = "chat.postMessage"
 

@@ -49,9 +49,7 @@ class Choice:
     when: Any = option(
         (), doc="For each name, the values that member of metadata may have.", converter=_when
     )
-    filter: Any = option(
-        None, doc="A filter as a broker has it.", converter=_optional(_filter)
-    )
+    filter: Any = option(None, doc="A filter as a broker has it.", converter=_optional(_filter))
     template: Any = option(doc="The text, with places.", converter=_template)
     blocks: Any = option(None, doc="Blocks of Block Kit, with places.", converter=_optional(Blocks))
 
