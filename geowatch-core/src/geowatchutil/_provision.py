@@ -56,7 +56,6 @@ def broker(
     table: Mapping[str, Any], shared: Mapping[str, Any] | None, *, verbose: bool
 ) -> GeoWatchBroker:
     """A broker from a table of 2015; what its entries have in common stands in `shared`."""
-
     with ExitStack() as opened:
 
         def nodes(mode: str, key: str) -> list[GeoWatchNode]:
