@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pymongo import GEOSPHERE, MongoClient, UpdateOne
+from pymongo import GEOSPHERE, MongoClient, UpdateOne, WriteConcern
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
@@ -33,7 +33,8 @@ class QuakesToMongo(Broker):
 
     def __init__(self, *arguments: Any, quakes: Collection[dict[str, Any]], **given: Any) -> None:
         super().__init__(*arguments, **given)
-        self._quakes = quakes
+        # MongoDB's default confirms what is not on a disk yet: killed at once, it had lost 44 of 500.
+        self._quakes = quakes.with_options(write_concern=WriteConcern("majority", j=True))
 
     def before_cycle(self) -> None:
         """Have the index that ``$near`` and ``$geoWithin`` need; a second time changes nothing."""
