@@ -33,7 +33,7 @@ class QuakesToMongo(Broker):
 
     def __init__(self, *arguments: Any, quakes: Collection[dict[str, Any]], **given: Any) -> None:
         super().__init__(*arguments, **given)
-        # MongoDB's default confirms what is not on a disk yet: killed at once, it had lost 44 of 500.
+        # By default MongoDB confirms what is not on a disk yet: killed then, it had lost 44 of 500.
         self._quakes = quakes.with_options(write_concern=WriteConcern("majority", j=True))
 
     def before_cycle(self) -> None:
