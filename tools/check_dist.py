@@ -22,6 +22,10 @@ EXPECTED = (
 )
 
 
+_MORE = {"geowatch_core": ("geowatchutil",)}
+"""Packages that a distribution brings beside the one of its own name."""
+
+
 def check_metadata(raw: bytes, name: str, version: str) -> list[str]:
     """Return what is wrong with a distribution's core metadata (unless `validate` raises first)."""
     metadata = Metadata.from_email(raw, validate=True)
@@ -46,15 +50,16 @@ def check_wheel(path: Path) -> list[str]:
     """Return what is wrong with a wheel."""
     name, version, _, _ = parse_wheel_filename(path.name)
     package = name.replace("-", "_")
+    packages = (package, *_MORE.get(package, ()))
     info = f"{package}-{version}.dist-info"
     with zipfile.ZipFile(path) as wheel:
         names = [n for n in wheel.namelist() if not n.endswith("/")]
-        required = [f"{package}/py.typed", f"{info}/licenses/LICENSE"]
+        required = [*(f"{each}/py.typed" for each in packages), f"{info}/licenses/LICENSE"]
         problems = check_files(names, wheel.read, required)
         problems += [
             f"holds {n}"
             for n in names
-            if not n.startswith((f"{package}/", f"{info}/")) or _is_left_over(n)
+            if n.partition("/")[0] not in (*packages, info) or _is_left_over(n)
         ]
         return problems + check_metadata(wheel.read(f"{info}/METADATA"), name, str(version))
 

@@ -44,7 +44,8 @@ def test_a_wheel_holds_nothing_but_its_package(project: Project, shelf: Shelf) -
     source = project.folder / "src"
     expected = {
         path.relative_to(source).as_posix()
-        for path in (source / project.package).rglob("*")
+        for package in project.packages
+        for path in (source / package).rglob("*")
         if path.is_file() and not is_left_over(path.relative_to(source))
     }
     found = names_in(shelf.wheel(project.name))

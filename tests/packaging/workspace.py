@@ -42,6 +42,14 @@ class Project:
         return self.name.replace("-", "_")
 
     @property
+    def packages(self) -> list[str]:
+        """What can be imported, where it is more than one."""
+        text = (self.folder / "pyproject.toml").read_text()
+        build = tomllib.loads(text).get("tool", {}).get("uv", {}).get("build-backend", {})
+        named = build.get("module-name", self.package)
+        return [named] if isinstance(named, str) else list(named)
+
+    @property
     def extras(self) -> dict[str, list[str]]:
         """What each of its extras asks for."""
         extras: dict[str, list[str]] = self.table.get("optional-dependencies", {})
