@@ -19,7 +19,7 @@ from geowatch_core.config import check_config
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-WALKS = {"write-a-backend.md"}
+WALKS = {"django.md", "getting-started.md", "write-a-backend.md"}
 """Pages whose commands need more than this: they have a test of their own."""
 
 
