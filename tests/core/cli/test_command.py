@@ -139,7 +139,7 @@ def test_backends_are_listed_and_a_broken_one_with_its_cause(tmp_path: Path) -> 
     assert re.split(r"  +", header) == ["backend", "roles", "distribution", "what it is"]
     assert cells[0] == ["broken", "broken", "geowatch-broken 1.2", "see below"]
     assert cells[1] == ["cache", "store", "geowatch-cache 1.2", "Forgets"]
-    assert [row[0] for row in cells[2:5]] == ["django-outbox", "file", "memory"]
+    assert {"file", "memory"} <= {row[0] for row in cells[2:]}
     assert rows[-1].startswith("broken: geowatch-broken 1.2 failed to load: RuntimeError: broken")
 
 
