@@ -48,7 +48,7 @@ def test_a_digest_says_how_many_the_worst_and_where() -> None:
     )
     assert text.splitlines() == [
         "*3 messages in one*, as more came than the pace of a channel allows",
-        "Greatest properties.mag: 6.4 (M 6.4 Hualien)",
+        "Greatest mag: 6.4 (M 6.4 Hualien)",
         "Area: 23.00°N 120.00°E to 24.10°N 121.70°E "
         "<https://www.openstreetmap.org/?minlon=120.0000&amp;minlat=23.0000&amp;maxlon=121.7000"
         "&amp;maxlat=24.1000&amp;box=yes|map>",

@@ -99,7 +99,7 @@ class Digest:
         number, index = max(rated)
         worst = group[-index]
         text = _short(worst.alert.text)
-        label = escaped(str(self.worst))
+        label = escaped(self.worst.steps[-1] if self.worst.steps else "value")
         return [f"Greatest {label}: {msgspec.json.encode(number).decode()} ({text})"]
 
     def _area_line(self, group: Sequence[Item]) -> list[str]:
