@@ -42,7 +42,7 @@ def main(drawing: str = "") -> None:
         for post in posts:
             print("  " + post["text"].replace("\n", "\n  "))
     if drawing:
-        shown = [(name, posts[-1]) for name, posts in channels.items()]
+        shown = [(name, posts[0]) for name, posts in channels.items()]
         Path(drawing).write_text(picture(shown))
         print(f"\n{drawing}")
 

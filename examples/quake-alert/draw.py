@@ -13,7 +13,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 WIDTH, LEFT, LINE = 760, 76, 22
-WRAP = 88
+WRAP = 74
 _PART = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>|\*([^*\n]+)\*")
 LOOKS = {
     "plain": "",
@@ -51,8 +51,8 @@ def _post(post: dict[str, Any], y: int) -> tuple[list[str], int]:
         f'<rect x="20" y="{y}" width="40" height="40" rx="6" fill="#2eb67d"/>',
         _text(31, y + 27, [("G", "bold")], 20, "#fff"),
         _text(LEFT, y + 13, [("GeoWatch", "bold")], 15),
-        f'<rect x="{LEFT + 76}" y="{y + 1}" width="32" height="15" rx="3" fill="#e8e8e8"/>',
-        _text(LEFT + 81, y + 12, [("APP", "plain")], 10, "#616061"),
+        f'<rect x="{LEFT + 92}" y="{y + 1}" width="32" height="15" rx="3" fill="#e8e8e8"/>',
+        _text(LEFT + 97, y + 12, [("APP", "plain")], 10, "#616061"),
     ]
     y += 18
     for x, step, size, spans in _lines(post):
