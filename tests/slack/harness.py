@@ -28,6 +28,7 @@ class SlackHarness(Harness):
     driver_modules: ClassVar[Sequence[str]] = ("slack_sdk", "geowatch_slack._driver")
     largest: ClassVar[int] = 40_000
     many: ClassVar[int] = 200
+    patience: ClassVar[float] = 20.0
     silence: ClassVar[float] = 0.15
     method = "chat.postMessage"
 

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geowatch_core import Path
 from geowatch_slack.alert import Alert
 from geowatch_slack.area import Box, box_around, positions
 from geowatch_slack.digest import Digest
@@ -18,9 +17,7 @@ from geowatch_slack.options import SlackProducerOptions
 from tools.slack_server import markup
 
 OPTIONS = SlackProducerOptions.read({"token": "xoxb-1", "topic": "#quakes"})
-DIGEST = Digest(
-    identifier=OPTIONS.digest_id, worst=OPTIONS.digest_worst, map_link=OPTIONS.digest_map
-)
+DIGEST = Digest.of(OPTIONS.digest_id, OPTIONS.digest_worst, OPTIONS.digest_map)
 
 
 def quake(number: int, mag: float, at: tuple[float, float], place: str = "sea") -> Alert:
@@ -93,7 +90,7 @@ def test_shortening_never_tears_a_link_or_an_entity() -> None:
 
 def test_a_map_can_be_left_out() -> None:
     """Without a link the area is words only."""
-    plain = Digest(identifier=Path(("id",)), worst=Path(("depth",)), map_link=None)
+    plain = Digest.of("id", "depth", "")
     text = rendered(quake(1, 1, (-70, -33)), quake(2, 1, (-71, -34)), digest=plain)
     assert text.splitlines()[1:] == ["Area: 34.00°S 71.00°W to 33.00°S 70.00°W", "us1, us2"]
 

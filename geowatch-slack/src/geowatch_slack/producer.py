@@ -50,11 +50,7 @@ class SlackProducer(Producer):
         self._options = options
         self._rendered = codec.content_type == CONTENT_TYPE
         self._closing = threading.Event()
-        self._digest = Digest(
-            identifier=options.digest_id,
-            worst=options.digest_worst,
-            map_link=options.digest_map,
-        )
+        self._digest = Digest.of(options.digest_id, options.digest_worst, options.digest_map)
         channel = options.url_webhook or (options.base_url, options.token, options.full_topic)
         self._pace = pace_of(channel, options.per_second, options.burst)
 
