@@ -41,6 +41,15 @@ def _is_webhook(_: Any, attribute: attrs.Attribute[Any], given: Secret | None) -
         _check_address(given.reveal(), shown="***")
 
 
+def _is_token(_: Any, attribute: attrs.Attribute[Any], given: Secret | None) -> None:
+    """Refuse what no header can carry: the client would show it in its error."""
+    text = "" if given is None else given.reveal().strip()
+    if given is not None and not (text and text.isascii() and text.isprintable()):
+        raise ConfigurationError(
+            "This is not a token", got="***", fix="Give the bot token of an app, xoxb-…."
+        )
+
+
 def _check_address(url: str, shown: str) -> None:
     """Refuse what is no address, and one on which a secret would travel in clear."""
     try:
@@ -102,7 +111,9 @@ class _SlackOptions(TopicOptions):
 class SlackConsumerOptions(_SlackOptions):
     """Options of a consumer."""
 
-    token: Secret = option(doc="The bot token of an app, xoxb-….", converter=Secret)
+    token: Secret = option(
+        doc="The bot token of an app, xoxb-….", converter=Secret, validator=_is_token
+    )
     position: str = option(doc="The file that remembers how far the channel was acked.")
     start: Literal["latest", "earliest"] = option(
         "latest", doc="Where to begin without such a file: with what is new, or with all there is."
@@ -130,7 +141,10 @@ class SlackProducerOptions(_SlackOptions):
     codec: Any = option("slack", doc="A codec's name, or a table with its name and options.")
     topic: str = option("", doc="The channel. A webhook has its own; there it is a name only.")
     token: Secret | None = option(
-        None, doc="The bot token of an app, xoxb-….", converter=_optional(Secret)
+        None,
+        doc="The bot token of an app, xoxb-….",
+        converter=_optional(Secret),
+        validator=_is_token,
     )
     url_webhook: Secret | None = option(
         None,
