@@ -19,7 +19,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 from draw import picture  # noqa: E402 - beside this file
 
 from geowatch_core import provision_brokers  # noqa: E402 - found from where this file is
-from tools.slack_server import SlackServer  # noqa: E402 - as above
+from tools.slack import SlackServer  # noqa: E402 - as above
 
 CHANNELS = ("quake-alerts", "quakes")
 

@@ -16,7 +16,7 @@ from geowatch_core.backend import RoleName
 from geowatch_core.testing import Fault, Harness
 from geowatch_slack import position
 from tests.slack.conftest import TOKEN
-from tools.slack_server import SlackServer
+from tools.slack import SlackServer
 
 LATER = {"status": 500, "body": '{"ok":false,"error":"internal_error"}'}
 

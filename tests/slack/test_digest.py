@@ -14,7 +14,7 @@ from geowatch_slack.area import Box, box_around, positions
 from geowatch_slack.digest import Digest
 from geowatch_slack.limits import size
 from geowatch_slack.options import SlackProducerOptions
-from tools.slack_server import markup
+from tools.slack import markup
 
 OPTIONS = SlackProducerOptions.read({"token": "xoxb-1", "topic": "#quakes"})
 DIGEST = Digest.of(OPTIONS.digest_id, OPTIONS.digest_worst, OPTIONS.digest_map)

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from tools.slack_server import SlackServer, markup
+from tools.slack import SlackServer, markup
 
 EXAMPLE = Path(__file__).parents[2] / "examples/quake-alert"
 

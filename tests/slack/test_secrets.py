@@ -10,7 +10,7 @@ import pytest
 
 from geowatch_core import GeoWatchError, Message, provision_producer
 from tools.local import HOST, free_ports
-from tools.slack_server import SlackServer
+from tools.slack import SlackServer
 
 CANARY = "canary-0d6f1c52"
 FAULTS: list[dict[str, Any]] = [

@@ -11,6 +11,7 @@ import attrs
 from geowatch_core import (
     CONFIRMED,
     Codec,
+    CodecError,
     ConfigurationError,
     Message,
     Outcome,
@@ -77,7 +78,7 @@ class SlackProducer(Producer):
         for index, message in enumerate(messages):
             try:
                 alerts[index] = self._alert(message)
-            except PermanentError as error:
+            except (PermanentError, CodecError) as error:
                 outcomes[index] = error
         for indexes, alert in self._planned(alerts):
             self._deliver_one(indexes, alert, alerts, outcomes)
@@ -88,6 +89,7 @@ class SlackProducer(Producer):
 
         Raises:
             PermanentError: there is nothing in it to see, it is too large, or it is no text.
+            CodecError: it is in the codec slack, and was not rendered nor can be.
         """
         alert = self._read(message.data)
         if alert.blocks is not None:
