@@ -82,6 +82,7 @@ def test_each_configuration_on_a_page_has_no_mistake(
 ) -> None:
     """Every TOML block that holds brokers passes the check that the command makes."""
     monkeypatch.setenv("QUAKES", "quakes")
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
     for language, source, line in blocks(page):
         table = tomllib.loads(source) if language == "toml" else {}
         if "brokers" in table:
