@@ -19,11 +19,25 @@ Call = Callable[[Any, str, dict[str, Any]], Any]
 
 @attrs.frozen
 class Entries:
-    """Where the entries of an operation stand, in its request and in its answer."""
+    """How an operation of batches takes its entries and says which failed: as SQS and SNS do.
+
+    Attributes:
+        request: the name of its parameter that has the entries.
+    """
 
     request: str
-    failed: Callable[[dict[str, Any], dict[int, dict[str, Any]]], dict[str, Any]]
-    """Adds the failures, by index, to an answer for the entries that were let through."""
+
+    def failed(
+        self, said: dict[str, Any], out: Mapping[int, dict[str, Any]], fault: Fault
+    ) -> dict[str, Any]:
+        """The answer `said` for the entries that were let through, and failures of the others."""
+        permanent = fault.kind == "permanent"
+        code = "InvalidMessageContents" if permanent else "InternalError"
+        failed = [
+            {"Id": entry["Id"], "Code": code, "Message": "as asked for", "SenderFault": permanent}
+            for entry in out.values()
+        ]
+        return {"Successful": [], **said, "Failed": [*said.get("Failed", ()), *failed]}
 
 
 @contextmanager
@@ -70,6 +84,6 @@ def broken(fault: Fault, operations: Mapping[str, Entries | None]) -> Any:
         out = {i: entries[i] for i in range(len(entries)) if i in fault.indexes}
         through = [entry for i, entry in enumerate(entries) if i not in out]
         said = true(client, name, {**given, where.request: through}) if through else {}
-        return where.failed(said, out)
+        return where.failed(said, out, fault)
 
     return intercepted(dict.fromkeys(operations, act))
