@@ -128,12 +128,12 @@ def to_path(given: Path | str | None) -> Path | None:
 
     Raises:
         ConfigurationError: not a path.
-        TypeError: neither a path nor a text.
+        TypeError: not even a text.
     """
     if isinstance(given, str):
         return Path.parse(given)
     if given is not None and not isinstance(given, Path):
-        raise TypeError(f"Expected `str`, got `{type(given).__name__}`")
+        raise TypeError(f"Expected a path such as properties.vehicle, got `{type(given).__name__}`")
     return given
 
 
