@@ -14,10 +14,8 @@ import argparse
 import gc
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator

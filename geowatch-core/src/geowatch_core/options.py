@@ -128,11 +128,13 @@ def to_path(given: Path | str | None) -> Path | None:
 
     Raises:
         ConfigurationError: not a path.
-        TypeError: no text either.
+        TypeError: not even a text.
     """
-    if not isinstance(given, Path | str | None):
-        raise TypeError(f"Expected `str`, got `{type(given).__name__}`")
-    return Path.parse(given) if isinstance(given, str) else given
+    if isinstance(given, str):
+        return Path.parse(given)
+    if given is not None and not isinstance(given, Path):
+        raise TypeError(f"Expected a path such as properties.vehicle, got `{type(given).__name__}`")
+    return given
 
 
 @attrs.frozen(kw_only=True)

@@ -139,7 +139,7 @@ def test_backends_are_listed_and_a_broken_one_with_its_cause(tmp_path: Path) -> 
     assert re.split(r"  +", header) == ["backend", "roles", "distribution", "what it is"]
     assert cells[0] == ["broken", "broken", "geowatch-broken 1.2", "see below"]
     assert cells[1] == ["cache", "store", "geowatch-cache 1.2", "Forgets"]
-    assert [row[0] for row in cells[2:4]] == ["file", "memory"]
+    assert [row[0] for row in cells[2:5]] == ["django-outbox", "file", "memory"]
     assert rows[-1].startswith("broken: geowatch-broken 1.2 failed to load: RuntimeError: broken")
 
 
@@ -158,7 +158,7 @@ def test_names_are_listed_without_importing_anything(tmp_path: Path) -> None:
     """A backend that cannot even be imported has a name."""
     install(tmp_path, cache=CACHE, broken=BROKEN)
     done = run(tmp_path, "backends", "--names", PYTHONPATH=str(tmp_path))
-    assert done.stdout.split() == ["broken", "cache", "file", "memory"]
+    assert done.stdout.split() == ["broken", "cache", "django-outbox", "file", "memory"]
     assert run(tmp_path, "codecs", "--names").stdout.split() == ["geojson", "json", "list", "plain"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from contextlib import suppress
 
 from geowatch_core.broker import Broker
@@ -13,9 +14,10 @@ from geowatch_core.cli.progress import Progress, shown
 from geowatch_core.cli.summary import summary
 from geowatch_core.cli.team import Team
 from geowatch_core.config import provision_brokers
+from geowatch_core.config.document import Config
 from geowatch_core.errors import ConfigurationError
 
-__all__ = ["add_commands"]
+__all__ = ["add_commands", "run_brokers"]
 
 
 def add_commands(
@@ -56,15 +58,45 @@ def _count(text: str) -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
+    return run_brokers(
+        given.file,
+        called=given.file,
+        only=given.broker,
+        max_cycle=given.max_cycle,
+        debug=given.debug,
+    )
+
+
+def run_brokers(
+    config: Config,
+    *,
+    called: str,
+    only: Collection[str] | None = None,
+    max_cycle: int = 0,
+    debug: bool = False,
+) -> Exit:
+    """Run the brokers of a configuration until they end or are stopped; how that went.
+
+    Args:
+        config: a mapping, or the path of a file.
+        called: what errors call it.
+        only: the names of the brokers to run; all that are enabled, if not given.
+        max_cycle: how often each consumes from each of its sources at most; 0 for no limit.
+        debug: show the traceback of what fails.
+
+    Raises:
+        ConfigurationError: a mistake in the configuration, or no broker of it is enabled.
+        ServiceError: a channel does not open.
+    """
     progress = Progress()
-    brokers = provision_brokers(given.file, only=given.broker, plugins=[progress])
+    brokers = provision_brokers(config, only=only, plugins=[progress])
     if not brokers:
         fix = "Give one of them enabled = true."
-        raise ConfigurationError(f"No broker of {given.file} is enabled", fix=fix)
+        raise ConfigurationError(f"No broker of {called} is enabled", fix=fix)
     for broker in brokers:
         output.tell(_route(broker))
-    team = Team(brokers, given.max_cycle)
-    watch = _Watch(team, brokers, debug=given.debug)
+    team = Team(brokers, max_cycle)
+    watch = _Watch(team, brokers, debug=debug)
     with shown(progress) as show:
 
         def look() -> None:

@@ -26,6 +26,7 @@ from geowatch_core.flow.deduplicate import Deduplicate
 from geowatch_core.flow.retry import Retry
 from geowatch_core.flow.route import refuse_forgetful, refuse_losing_letters
 from geowatch_core.options import read
+from geowatch_core.provision import Prepared
 
 __all__ = ["Findings", "find"]
 
@@ -154,6 +155,7 @@ class _Reader:
         dead = values.get("dead_letter")
         given = values.get("filter")
         where = home("filter")
+        once, shared = self._deduplicate(options.deduplicate, values, home("deduplicate"))
         return Plan(
             name=options.name or f"broker-{number}",
             options=options,
@@ -167,7 +169,8 @@ class _Reader:
             if given is None
             else self._collector.attempt(where, lambda: parse(given, place=where)),
             retry=self._retry(values.get("retry"), home("retry")),
-            deduplicate=self._deduplicate(options.deduplicate, values, home("deduplicate")),
+            deduplicate=once,
+            shared=shared,
         )
 
     def _retry(self, value: Any, place: str) -> Retry:
@@ -177,11 +180,15 @@ class _Reader:
 
     def _deduplicate(
         self, wanted: Any, values: Mapping[str, Any], place: str
-    ) -> Deduplicate | None:
+    ) -> tuple[Deduplicate | None, Prepared | None]:
         value = values.get("deduplicate")
-        if isinstance(value, Mapping):
-            return self._collector.attempt(place, read, Deduplicate, value, place)
-        return Deduplicate() if wanted is True else None
+        if not isinstance(value, Mapping):
+            return (Deduplicate() if wanted is True else None), None
+        own = {key: value[key] for key in value if key != "shared"}
+        once = self._collector.attempt(place, read, Deduplicate, own, place)
+        if value.get("shared") is None:
+            return once, None
+        return once, self._roles.window(value["shared"], at(place, "shared"))
 
     def _check_name(self, table: _Table, number: int) -> None:
         given = table.values.get("name")

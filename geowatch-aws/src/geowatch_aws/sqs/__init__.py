@@ -1,0 +1,1 @@
+"""The backend ``sqs``: queues of Amazon SQS, standard and FIFO."""
