@@ -6,10 +6,12 @@ Run as a program it is moto itself: ``python tools/aws_server.py PORT``.
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,18 @@ def _answers(url: str) -> bool:
     return False
 
 
+def _one_at_a_time(act: Callable[..., Any]) -> Any:
+    """A function that only one thread is in."""
+    lock = threading.Lock()
+
+    @functools.wraps(act)
+    def locked(*arguments: Any, **more: Any) -> Any:
+        with lock:
+            return act(*arguments, **more)
+
+    return locked
+
+
 def _serve(port: int) -> None:
     """Serve."""
     from moto.moto_server.werkzeug_app import (
@@ -98,8 +112,24 @@ def _serve(port: int) -> None:
             """A line for each request would be most of what it does."""
 
     _quicken()
+    _lock()
     app = DomainDispatcherApplication(create_backend_app)
     run_simple(HOST, port, app, threaded=True, request_handler=Handler)  # type: ignore[arg-type]
+
+
+def _lock() -> None:
+    """Make moto safe for threads where it is not.
+
+    Two puts at the same time get one sequence number, and one of the records is lost; two
+    conditional writes both see that their condition holds.
+    """
+    from moto.dynamodb.responses import DynamoHandler
+    from moto.kinesis.models import Shard
+
+    Shard.put_record = _one_at_a_time(Shard.put_record)  # type: ignore[method-assign]
+    DynamoHandler.call_action = _one_at_a_time(  # type: ignore[method-assign]
+        DynamoHandler.call_action
+    )
 
 
 def _quicken() -> None:

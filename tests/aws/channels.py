@@ -41,6 +41,10 @@ class Channel(ABC):
     def options(self) -> Mapping[str, Any]:
         """The options of a role on it."""
 
+    def reading(self) -> Mapping[str, Any]:
+        """The options that only a consumer has."""
+        return {}
+
     def feed(self, numbers: Iterable[int]) -> None:
         """Put messages in."""
         raise NotImplementedError
@@ -62,8 +66,12 @@ class FileChannel(Channel):
         self._taken = 0
 
     def options(self) -> Mapping[str, Any]:
-        """A consumer follows it."""
+        """Its path."""
         return {"path": str(self.path)}
+
+    def reading(self) -> Mapping[str, Any]:
+        """A consumer follows it."""
+        return {"follow": True}
 
     def feed(self, numbers: Iterable[int]) -> None:
         """Append lines."""
@@ -131,6 +139,49 @@ class SnsChannel(SqsChannel):
         )
 
 
+class KinesisChannel(Channel):
+    """A stream of two shards, whose leases are in a file."""
+
+    backend = "kinesis"
+
+    def start(self) -> None:
+        """Make the stream."""
+        self.client("kinesis").create_stream(StreamName=self.name, ShardCount=2)
+        self._iterators: dict[str, str] = {}
+
+    def options(self) -> Mapping[str, Any]:
+        """The stream by its name."""
+        return {**self.aws, "topic": self.name}
+
+    def reading(self) -> Mapping[str, Any]:
+        """Whoever starts after a kill waits until the leases of the dead have run out."""
+        position = str(self.folder / f"{self.name}.json")
+        quick = {"lease_duration": 0.5, "read_interval": 0.02}
+        return {"shard_it_type": "TRIM_HORIZON", "position": position, **quick}
+
+    def feed(self, numbers: Iterable[int]) -> None:
+        """Put them."""
+        records = [{"Data": f"{n}".encode(), "PartitionKey": f"{n}"} for n in numbers]
+        answer = self.client("kinesis").put_records(StreamName=self.name, Records=records)
+        assert not answer["FailedRecordCount"]
+
+    def take(self) -> list[int]:
+        """Read on in each shard."""
+        client, found = self.client("kinesis"), list[int]()
+        for shard in client.list_shards(StreamName=self.name)["Shards"]:
+            key = shard["ShardId"]
+            iterator = self._iterators.get(key) or self._begun(key)
+            answer = client.get_records(ShardIterator=iterator)
+            self._iterators[key] = answer["NextShardIterator"]
+            found += [int(record["Data"]) for record in answer["Records"]]
+        return found
+
+    def _begun(self, shard: str) -> str:
+        asked = {"StreamName": self.name, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
+        answer = self.client("kinesis").get_shard_iterator(**asked)
+        return str(answer["ShardIterator"])
+
+
 class S3Channel(Channel):
     """A bucket with an object for each batch."""
 
@@ -158,9 +209,14 @@ class S3Channel(Channel):
         return found
 
 
-SOURCES: dict[str, type[Channel]] = {"file": FileChannel, "sqs": SqsChannel}
+SOURCES: dict[str, type[Channel]] = {
+    "file": FileChannel,
+    "kinesis": KinesisChannel,
+    "sqs": SqsChannel,
+}
 SINKS: dict[str, type[Channel]] = {
     "file": FileChannel,
+    "kinesis": KinesisChannel,
     "sqs": SqsChannel,
     "sns": SnsChannel,
     "s3": S3Channel,

@@ -97,13 +97,15 @@ def _run(source: dict[str, Any], sink: dict[str, Any], broker: dict[str, Any]) -
 def _serve() -> None:
     import boto3
 
+    import geowatch_aws.kinesis.consumer
+    import geowatch_aws.kinesis.producer
     import geowatch_aws.s3.store
     import geowatch_aws.sns.producer
     import geowatch_aws.sqs.consumer
     import geowatch_aws.sqs.producer  # noqa: F401 - so that none of the forked ones must
     from geowatch_aws._session import _loader
 
-    for service in ("s3", "sns", "sqs"):
+    for service in ("kinesis", "s3", "sns", "sqs"):
         _loader().load_service_model(service, "service-2")
     assert boto3
     for line in sys.stdin:

@@ -46,7 +46,7 @@ def channel(
 
 def given(channel: Channel, role: str) -> dict[str, Any]:
     """What a role on a channel is provisioned with."""
-    more = {"follow": True} if (channel.backend, role) == ("file", "consumer") else {}
+    more = channel.reading() if role == "consumer" else {}
     return {"backend": channel.backend, "role": role, "codec": "plain", **channel.options(), **more}
 
 

@@ -55,6 +55,7 @@ _TOO_LARGE: Final = frozenset({
 })  # fmt: skip
 
 _PASSING: Final = (
+    boto.ConnectionError,
     boto.HTTPClientError,
     boto.ConnectionError,
     boto.ChecksumError,

@@ -99,6 +99,11 @@ def _made(service: str, options: AwsOptions, calls: int, patience: float) -> Any
     with _making:
         session = botocore.session.Session()
         session.register_component("data_loader", _loader())
+        if service == "kinesis":
+            # Each record has a time, and making a date of it takes longer than all the rest.
+            session.get_component("response_parser_factory").set_parser_defaults(
+                timestamp_parser=float
+            )
         return boto3.Session(botocore_session=session).client(
             service,
             region_name=options.aws_region,

@@ -57,6 +57,7 @@ from geowatch_core.provision import (
 from geowatch_core.secret import Secret
 from geowatch_core.settlement import SettledPrefix
 from geowatch_core.store import Store, Which
+from geowatch_core.window import Window
 
 __all__ = [
     "API_VERSION",
@@ -110,6 +111,7 @@ __all__ = [
     "TransformError",
     "UnknownNameError",
     "Which",
+    "Window",
     "at_least",
     "hookimpl",
     "option",

@@ -16,7 +16,7 @@ from geowatch_core.errors import TransformError
 from geowatch_core.flow.batch import Batch, Parcel, by_source
 from geowatch_core.flow.deadletter import bury
 from geowatch_core.flow.decoder import Columns, Decoder
-from geowatch_core.flow.deduplicate import Deduplicate, MemoryWindow, Window
+from geowatch_core.flow.deduplicate import Deduplicate
 from geowatch_core.flow.destination import Destination
 from geowatch_core.flow.encoder import encode
 from geowatch_core.flow.failure import raised
@@ -31,6 +31,7 @@ from geowatch_core.flow.route import (
     unique_names,
 )
 from geowatch_core.flow.screen import Given, Screen
+from geowatch_core.flow.seen import Seen
 from geowatch_core.flow.signals import stop_on_signals
 from geowatch_core.flow.source import Source
 from geowatch_core.flow.store_reader import StoreReader
@@ -38,6 +39,7 @@ from geowatch_core.flow.tally import Tally
 from geowatch_core.message import Message
 from geowatch_core.producer import Producer
 from geowatch_core.store import Store
+from geowatch_core.window import Window
 
 __all__ = ["Broker"]
 
@@ -143,14 +145,12 @@ class Broker:
             Destination(sink, label, retry, self.abandoned)
             for sink, label in zip(sinks, unique_names(sinks), strict=True)
         ]
-        self.dead_letter = (
-            None
-            if dead_letter is None
-            else Destination(dead_letter, dead_letter.name, retry, self.abandoned)
-        )
+        self.dead_letter = None
+        if dead_letter is not None:
+            self.dead_letter = Destination(dead_letter, dead_letter.name, retry, self.abandoned)
         once = Deduplicate() if deduplicate is True else deduplicate or None
-        self._window = window or MemoryWindow(once.window if once else 1)
-        self._screen = Screen(filter, filter_metadata or {}, once, self._window)
+        self._seen = Seen(once, window, retry, self.abandoned, lambda: self._flow)
+        self._screen = Screen(filter, filter_metadata or {}, once, self._seen)
         self._transform = transform
         asks = self._screen.asks_for_values
         whole = transform is not None if asks is None else asks
@@ -326,13 +326,13 @@ class Broker:
         """Have the sources remember that these batches are done, each source at once for all."""
         for batch in batches:
             bury(batch.undelivered, self.dead_letter)
+        self._seen.confirm(batches)  # every destination has them, whatever becomes of the ack
         for source, group in by_source(batches):
             messages = list(chain.from_iterable(batch.consumed for batch in group))
             if source is not None and messages:
                 source.ack(messages)
             for batch in group:
                 batch.acked = True
-                self._window.confirm(batch.reserved)
 
     # --- what the flow calls --------------------------------------------------------------------
 
@@ -350,10 +350,9 @@ class Broker:
         """Take a batch through decode, filter, transform, ``process`` and encode."""
         self.before_cycle()
         whole = self._last_one or self._overrides("process")
-        for start in range(0, len(batch.consumed), _RUN):
-            run = batch.consumed[start : start + _RUN]
-            good, columns = self.decode(batch, run)
-            going = self.transform(batch, self.filter(batch, good, columns))
+        passing = ((r, self.filter(batch, *self.decode(batch, r))) for r in batch.runs(_RUN))
+        for run, new in self._screen.unseen(batch, passing):
+            going = self.transform(batch, new)
             batch.kept += going
             if not whole:
                 self.encode(batch, going)
@@ -381,7 +380,7 @@ class Broker:
     def give_up(self, batch: Batch) -> None:
         """A batch goes back to its source; its redelivery must not count as seen before."""
         self._tally.given_back(batch)
-        self._window.release(batch.reserved)
+        self._seen.release(batch)
 
     # --- helpers --------------------------------------------------------------------------------
 
@@ -394,6 +393,7 @@ class Broker:
             closing.callback(role.close)
         return closing
 
-    def _roles(self) -> list[Consumer | Producer | Store]:
-        dead = [self.dead_letter.sink] if self.dead_letter else []
-        return [*(s.consumer for s in self.sources), *(d.sink for d in self.destinations), *dead]
+    def _roles(self) -> list[Consumer | Producer | Store | Window]:
+        dead = [self.dead_letter] if self.dead_letter else []
+        sinks = (destination.sink for destination in (*self.destinations, *dead))
+        return [*(source.consumer for source in self.sources), *sinks, *self._seen.ends]

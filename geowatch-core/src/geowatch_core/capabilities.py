@@ -50,6 +50,7 @@ class Capabilities:
             if it comes again only after a nack or a reopen.
         replaces: a store's write replaces what was written before.
         starts_over: the source is read from its beginning at every start.
+        windows: a store can remember for several brokers which messages were seen.
     """
 
     settles: Settlement = Settlement.NONE
@@ -67,3 +68,4 @@ class Capabilities:
     redelivers_after: float | None = None
     replaces: bool = False
     starts_over: bool = False
+    windows: bool = False

@@ -103,6 +103,11 @@ class Options:
         """What it is called when it was not given a name: what tells channels apart."""
         return ""
 
+    @property
+    def loop(self) -> str | None:
+        """What a broker cannot consume from and deliver to at once; None where it can."""
+        return None
+
 
 @attrs.frozen(kw_only=True)
 class TopicOptions(Options):
@@ -128,12 +133,12 @@ def to_path(given: Path | str | None) -> Path | None:
 
     Raises:
         ConfigurationError: not a path.
-        TypeError: neither a path nor a text.
+        TypeError: not even a text.
     """
     if isinstance(given, str):
         return Path.parse(given)
     if given is not None and not isinstance(given, Path):
-        raise TypeError(f"Expected `str`, got `{type(given).__name__}`")
+        raise TypeError(f"Expected a path such as properties.vehicle, got `{type(given).__name__}`")
     return given
 
 

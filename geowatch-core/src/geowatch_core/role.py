@@ -60,6 +60,19 @@ class Role:
             if self._opened:
                 self._close()
 
+    def delete_topic(self) -> bool:
+        """Delete the channel itself, with all that it holds, and say whether that was done.
+
+        For tests, and for what nobody needs any more. False where a backend deletes none.
+
+        Raises:
+            ClosedError: not open.
+            RetryableError: the service did not answer.
+            PermanentError: the service refused.
+        """
+        self._require_open()
+        return self._delete_topic()
+
     def _require_open(self) -> None:
         if not self._opened or self._closed:
             state = "closed" if self._closed else "not open yet"
@@ -76,6 +89,10 @@ class Role:
 
     def _open(self) -> None:
         """Connect. Raises `RetryableError` or `PermanentError`, never a driver's exception."""
+
+    def _delete_topic(self) -> bool:
+        """Delete the channel, where the backend can, and return True."""
+        return False
 
     def _close(self) -> None:
         """Let go of every resource; called once, and only after a successful ``_open``."""

@@ -8,10 +8,17 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from geowatch_core.codec import Codec
-from geowatch_core.errors import CodecError, PermanentError, RetryableError, TooLargeError
+from geowatch_core.errors import (
+    CodecError,
+    ConfigurationError,
+    PermanentError,
+    RetryableError,
+    TooLargeError,
+)
 from geowatch_core.message import Message
 from geowatch_core.outcome import Outcome
 from geowatch_core.sink import Sink, all_confirmed, merged
+from geowatch_core.window import Window
 
 __all__ = ["Store", "Which"]
 
@@ -136,6 +143,22 @@ class Store(Sink):
                 fix="Write fewer messages at once, or raise the limit at the service.",
             )
         return document
+
+    def window(self, lease: float = 15.0) -> Window:
+        """A memory of what was seen, shared by all brokers whose store names the same place.
+
+        It works while this store is open.
+
+        Args:
+            lease: seconds after which others take over what a dead broker had reserved.
+
+        Raises:
+            ConfigurationError: this kind of store has none.
+        """
+        raise ConfigurationError(
+            f"{self.name} cannot remember for several brokers what was seen",
+            fix="Take a store whose capabilities say windows.",
+        )
 
     @abstractmethod
     def _write(self, messages: Sequence[Message]) -> None:

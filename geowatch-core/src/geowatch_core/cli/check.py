@@ -7,9 +7,9 @@ from itertools import groupby
 
 from geowatch_core.cli import output
 from geowatch_core.cli.exits import Exit
-from geowatch_core.config import Route, check_config
+from geowatch_core.config import Checked, Route, check_config
 
-__all__ = ["Commands", "add_commands"]
+__all__ = ["Commands", "add_commands", "tell_routes"]
 
 Commands = argparse._SubParsersAction  # what argparse calls a group of commands
 
@@ -30,12 +30,21 @@ def add_commands(
 
 
 def _check(given: argparse.Namespace) -> int:
-    checked = check_config(given.file)
+    tell_routes(check_config(given.file), given.file)
+    return Exit.DONE
+
+
+def tell_routes(checked: Checked, called: str) -> None:
+    """Print what each route promises.
+
+    Raises:
+        OptionsError: lists every mistake of the configuration.
+    """
     checked.require_ok()
     routes = checked.routes
     brokers = len({route.broker for route in routes})
     output.say(
-        f"{given.file}: no mistakes; {_count(brokers, 'broker')}, {_count(len(routes), 'route')}"
+        f"{called}: no mistakes; {_count(brokers, 'broker')}, {_count(len(routes), 'route')}"
     )
     for broker, group in groupby(routes, lambda route: route.broker):
         its = list(group)
@@ -43,7 +52,6 @@ def _check(given: argparse.Namespace) -> int:
         for route in its:
             output.say(_shown(route))
         output.say(f"  {_undeliverable(its[0])}")
-    return Exit.DONE
 
 
 def _shown(route: Route) -> str:

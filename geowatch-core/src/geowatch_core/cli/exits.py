@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import enum
 
-__all__ = ["TEXT", "Exit"]
+from geowatch_core.errors import ConfigurationError, ServiceError
+
+__all__ = ["TEXT", "Exit", "code_of"]
 
 
 class Exit(enum.IntEnum):
@@ -26,3 +28,14 @@ exit codes:
   130  left at once: a second SIGINT, or one before anything ran; all unacked comes again
   143  left at once: a second SIGTERM, or one before anything ran; all unacked comes again
 """
+
+
+def code_of(error: Exception) -> Exit:
+    """How the command ends with an error."""
+    match error:
+        case ConfigurationError():
+            return Exit.MISTAKE
+        case ServiceError():
+            return Exit.NOT_OPENED
+        case _:
+            return Exit.STOPPED

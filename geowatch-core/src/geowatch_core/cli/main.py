@@ -8,8 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from geowatch_core.cli import check, listing, output, run
-from geowatch_core.cli.exits import TEXT, Exit
-from geowatch_core.errors import ConfigurationError, ServiceError
+from geowatch_core.cli.exits import TEXT, Exit, code_of
 from geowatch_core.scaffold import command as new
 
 __all__ = ["main"]
@@ -38,18 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return Exit.INTERRUPTED
     except Exception as error:
         output.complain(error, debug=given.debug)
-        return _code(error)
+        return code_of(error)
     return code
-
-
-def _code(error: Exception) -> Exit:
-    match error:
-        case ConfigurationError():
-            return Exit.MISTAKE
-        case ServiceError():
-            return Exit.NOT_OPENED
-        case _:
-            return Exit.STOPPED
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -20,6 +20,7 @@ class Plan:
     Attributes:
         name: its name, or the one it was given for want of that.
         options: its keys, of which the others here were made.
+        shared: the store that ``deduplicate`` is to remember in.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Plan:
     filter: Filter | None
     retry: Retry
     deduplicate: Deduplicate | None
+    shared: Prepared | None
 
     @property
     def sources(self) -> list[Prepared]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from geowatch_core.broker import Broker
 from geowatch_core.errors import ConfigurationError, UnknownNameError
 from geowatch_core.options import nearest
@@ -122,6 +124,9 @@ def _open(plan: Plan, factory: Callable[..., Broker], plugins: Iterable[object])
             opened.callback(found.producer.close)
             return found
 
+        once = plan.deduplicate
+        if once is not None and plan.shared is not None:
+            once = attrs.evolve(once, shared=one(plan.shared))
         broker = factory(
             plan.name,
             consumers=each(plan.consumers),
@@ -131,7 +136,7 @@ def _open(plan: Plan, factory: Callable[..., Broker], plugins: Iterable[object])
             stores_out=each(plan.stores_out),
             dead_letter=one(plan.dead_letter) if plan.dead_letter else None,
             filter=plan.filter,
-            deduplicate=plan.deduplicate or False,
+            deduplicate=once or False,
             retry=plan.retry,
             plugins=plugins,
             **_same_words(plan),

@@ -26,6 +26,7 @@ from geowatch_core.flow.deduplicate import Deduplicate
 from geowatch_core.flow.retry import Retry
 from geowatch_core.flow.route import refuse_forgetful, refuse_losing_letters
 from geowatch_core.options import read
+from geowatch_core.provision import Prepared
 
 __all__ = ["Findings", "find"]
 
@@ -138,6 +139,7 @@ class _Reader:
         self._check_name(table, number)
         if self._whole:
             self._check_ends(table)
+        self._check_loops(plan, table)
         # Only of destinations that are known can be said that all of them forget.
         if len(self._collector.mistakes) == before:
             self._check_keeping(plan, table)
@@ -154,6 +156,7 @@ class _Reader:
         dead = values.get("dead_letter")
         given = values.get("filter")
         where = home("filter")
+        once, shared = self._deduplicate(options.deduplicate, values, home("deduplicate"))
         return Plan(
             name=options.name or f"broker-{number}",
             options=options,
@@ -167,7 +170,8 @@ class _Reader:
             if given is None
             else self._collector.attempt(where, lambda: parse(given, place=where)),
             retry=self._retry(values.get("retry"), home("retry")),
-            deduplicate=self._deduplicate(options.deduplicate, values, home("deduplicate")),
+            deduplicate=once,
+            shared=shared,
         )
 
     def _retry(self, value: Any, place: str) -> Retry:
@@ -177,11 +181,15 @@ class _Reader:
 
     def _deduplicate(
         self, wanted: Any, values: Mapping[str, Any], place: str
-    ) -> Deduplicate | None:
+    ) -> tuple[Deduplicate | None, Prepared | None]:
         value = values.get("deduplicate")
-        if isinstance(value, Mapping):
-            return self._collector.attempt(place, read, Deduplicate, value, place)
-        return Deduplicate() if wanted is True else None
+        if not isinstance(value, Mapping):
+            return (Deduplicate() if wanted is True else None), None
+        own = {key: value[key] for key in value if key != "shared"}
+        once = self._collector.attempt(place, read, Deduplicate, own, place)
+        if value.get("shared") is None:
+            return once, None
+        return once, self._roles.window(value["shared"], at(place, "shared"))
 
     def _check_name(self, table: _Table, number: int) -> None:
         given = table.values.get("name")
@@ -198,6 +206,16 @@ class _Reader:
         if not any(table.values.get(key) for key in DESTINATIONS) or _only_hears_itself(table):
             fix = "Add producers or stores_out; a duplex node never gets what came from itself."
             self._collector.add(table.place, "the broker has no destination", fix)
+
+    def _check_loops(self, plan: Plan, table: _Table) -> None:
+        """Nothing is delivered to where the same broker consumes it again."""
+        sources = {each.options.loop: each.name for each in plan.sources}
+        sinks = [*plan.destinations, *([plan.dead_letter] if plan.dead_letter else [])]
+        for sink in sinks:
+            if sink.options.loop is not None and sink.options.loop in sources:
+                what = f"delivers to {sink.name} what it consumes from there"
+                fix = "Deliver to another place: it would consume its own messages, or lose them."
+                self._collector.add(table.place, what, fix)
 
     def _check_keeping(self, plan: Plan, table: _Table) -> None:
         """What the broker itself would refuse once everything is open."""

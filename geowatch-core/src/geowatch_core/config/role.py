@@ -88,6 +88,15 @@ class RoleReader:
         role: RoleName = "producer" if backend.producer or not backend.store else "store"
         return self._one(table, role, place)
 
+    def window(self, value: Any, place: str) -> Prepared | None:
+        """The store that remembers for several brokers what was seen."""
+        table = self._collector.table(value, place, 'shared = { backend = "…", key = "seen" }')
+        store = None if table is None else self._one(table, "store", place)
+        if table is not None and store is not None and not store.spec.capabilities.windows:
+            what = f"a store of {table['backend']} cannot remember what was seen"
+            self._collector.add(at(place, "backend"), what, "Take one that can, or leave it out.")
+        return store
+
     def finish(self) -> None:
         """Note what is wrong in defaults that no entry has shown."""
         for name, table in self._by_backend.items():

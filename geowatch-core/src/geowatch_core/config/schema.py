@@ -147,7 +147,9 @@ def _broker() -> Schema:
     described("dead_letter", {"anyOf": dead})
     described("filter", {"anyOf": [{"$ref": "#/$defs/filter"}, {"type": "null"}]})
     described("retry", _object(_options(Retry)))
-    same = _object(_options(Deduplicate))
+    once = _options(Deduplicate)
+    once["shared"] = {"$ref": "#/$defs/store", "description": once["shared"]["description"]}
+    same = _object(once)
     described("deduplicate", {"anyOf": [{"type": "boolean"}, same, _ENVIRONMENT]})
     return _object({key: properties[key] for key in BROKER_KEYS})
 

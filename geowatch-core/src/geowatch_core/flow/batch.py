@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -34,6 +34,7 @@ class Batch(msgspec.Struct, eq=False, weakref=True):
     parcels: list[Parcel]
     kept: list[Message] = msgspec.field(default_factory=list)
     failures: list[Failure] = msgspec.field(default_factory=list)
+    asked: list[bytes | None] = msgspec.field(default_factory=list)
     reserved: list[Hashable] = msgspec.field(default_factory=list)
     filtered: int = 0
     deduplicated: int = 0
@@ -42,6 +43,11 @@ class Batch(msgspec.Struct, eq=False, weakref=True):
     _left: int = -1
     _lock: threading.Lock = msgspec.field(default_factory=threading.Lock)
     _waking: threading.Event = msgspec.field(default_factory=threading.Event)
+
+    def runs(self, size: int) -> Iterator[Sequence[Message]]:
+        """What was consumed, cut into runs of at most `size` messages."""
+        for start in range(0, len(self.consumed), size):
+            yield self.consumed[start : start + size]
 
     def replace(self, kept: list[Message]) -> None:
         """Deliver these in place of ``kept``, and count what was left out and what is new."""

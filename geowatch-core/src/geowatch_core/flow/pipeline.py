@@ -27,6 +27,7 @@ import msgspec
 
 from geowatch_core.flow.batch import Batch, Parcel, by_source
 from geowatch_core.flow.destination import Destination
+from geowatch_core.flow.seen import StoppedWaitingError
 from geowatch_core.flow.source import Source
 
 if TYPE_CHECKING:
@@ -87,6 +88,11 @@ class Flow:
         self._reading = 0
         self._threads: list[threading.Thread] = []
         self.failure: BaseException | None = None
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody asked it to stop."""
+        return self._stopping
 
     def stop(self) -> None:
         """Stop consuming, and drain.
@@ -178,7 +184,11 @@ class Flow:
 
     def _cycle(self, batch: Batch) -> None:
         self._flying.append(batch)
-        self._broker.work(batch)
+        try:
+            self._broker.work(batch)
+        except StoppedWaitingError:
+            self._waiting.appendleft(self._flying.pop())
+            return
         for parcel in batch.launch():
             self._delivering[parcel.destination].put((batch, parcel))
         self._settling.put(batch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import compress
 from typing import Any
 
@@ -10,14 +10,17 @@ from geowatch_core.errors import FilterError
 from geowatch_core.filter import Filter
 from geowatch_core.flow.batch import Batch
 from geowatch_core.flow.decoder import Columns
-from geowatch_core.flow.deduplicate import Deduplicate, Window
+from geowatch_core.flow.deduplicate import Deduplicate
 from geowatch_core.flow.failure import raised
+from geowatch_core.flow.seen import Seen
 from geowatch_core.message import Message
 from geowatch_core.path import Path
 
-__all__ = ["Given", "Predicate", "Screen"]
+__all__ = ["Given", "Predicate", "Run", "Screen"]
 
 Predicate = Callable[[Any], bool]
+Run = tuple[Sequence[Message], list[Message]]
+"""Messages that were decoded together, and those of them that go on."""
 Given = Filter | Predicate | Sequence[Filter | Predicate] | None
 
 
@@ -28,7 +31,7 @@ class Screen:
         given: filters, and functions of the value.
         metadata: for each name, the values that are let through.
         deduplicate: what makes two messages the same, or None.
-        window: the memory of deduplication.
+        seen: the memory of deduplication.
     """
 
     def __init__(
@@ -36,7 +39,7 @@ class Screen:
         given: Given,
         metadata: Mapping[str, Sequence[Any]],
         deduplicate: Deduplicate | None,
-        window: Window,
+        seen: Seen,
     ) -> None:
         each = [given] if isinstance(given, Filter) or callable(given) else list(given or ())
         filters = [one for one in each if isinstance(one, Filter)]
@@ -47,7 +50,7 @@ class Screen:
             for name, allowed in metadata.items()
         }
         self._deduplicate = deduplicate
-        self._window = window
+        self._seen = seen
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -83,17 +86,34 @@ class Screen:
             run = self._first_ones(self._deduplicate, batch, run, columns)
         return run
 
+    def unseen(self, batch: Batch, runs: Iterable[Run]) -> Iterable[Run]:
+        """What of each run is left when it is known what others have seen.
+
+        A window that is shared is asked for the whole batch at once: each question costs a way to
+        its service and back, and what is reserved must not be encoded before all of it is.
+        """
+        if not (self._seen.shared and self._deduplicate):
+            return runs
+        every = list(runs)
+        answers = iter(self._new(batch, batch.asked))
+        return [(run, [m for m in passing if next(answers)]) for run, passing in every]
+
     def _first_ones(
         self, same: Deduplicate, batch: Batch, run: list[Message], columns: Columns
     ) -> list[Message]:
-        identities = same.identities(run, None if same.key is None else columns[same.key])
+        column = None if same.key is None else columns[same.key]
+        if self._seen.shared:
+            batch.asked += same.digests(run, column)
+            return run
+        return list(compress(run, self._new(batch, same.identities(run, column))))
+
+    def _new(self, batch: Batch, identities: Sequence[Hashable | None]) -> list[bool]:
         known = [identity for identity in identities if identity is not None]
-        answers = iter(self._window.reserve(known))
+        answers = iter(self._seen.reserve(known))
         new = [identity is None or next(answers) for identity in identities]
-        fresh = list(compress(run, new))
         batch.reserved += [i for i in compress(identities, new) if i is not None]
-        batch.deduplicated += len(run) - len(fresh)
-        return fresh
+        batch.deduplicated += len(new) - sum(new)
+        return new
 
 
 def _all(filters: Sequence[Filter]) -> Filter | None:

@@ -124,6 +124,12 @@ def topic(name: str) -> Topic:
         return _topics.setdefault(name, Topic())
 
 
+def delete(name: str) -> None:
+    """Forget the topic of that name."""
+    with _lock:
+        _topics.pop(name, None)
+
+
 def documents() -> dict[str, bytes]:
     """The documents by key. Single reads and writes of a dict are atomic."""
     return _documents

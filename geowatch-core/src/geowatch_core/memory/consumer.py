@@ -69,3 +69,7 @@ class MemoryConsumer(Consumer):
 
     def _close(self) -> None:
         self._topic.give_back(self._unsettled)
+
+    def _delete_topic(self) -> bool:
+        _driver.delete(self._options.full_topic)
+        return True

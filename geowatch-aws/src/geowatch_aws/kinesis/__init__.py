@@ -1,0 +1,1 @@
+"""Kinesis: every shard of a stream, shared by leases."""

@@ -1,0 +1,1 @@
+"""GeoWatch inside the frameworks of others. Nothing of core imports this."""

@@ -1,0 +1,27 @@
+"""Says once of each name of 2015 what it is called today."""
+
+from __future__ import annotations
+
+import warnings
+
+__all__ = ["deprecated", "forget"]
+
+_told: set[str] = set()
+
+
+def deprecated(old: str, new: str) -> None:
+    """Warn the caller's caller, the first time that this name is used in this process.
+
+    Args:
+        old: the name of 2015, without the package.
+        new: what to write today.
+    """
+    if old not in _told:
+        _told.add(old)
+        text = f"geowatchutil.{old} is a name of 2015; write {new}"
+        warnings.warn(text, DeprecationWarning, stacklevel=3)
+
+
+def forget() -> None:
+    """Warn again of each name, for tests."""
+    _told.clear()

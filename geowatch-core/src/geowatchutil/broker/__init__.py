@@ -1,0 +1,1 @@
+"""Brokers, as they were called in 2015."""

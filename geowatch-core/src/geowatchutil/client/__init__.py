@@ -1,0 +1,1 @@
+"""Clients, as provisioning returned them in 2015."""

@@ -1,0 +1,1 @@
+"""Codecs, as they were called in 2015."""

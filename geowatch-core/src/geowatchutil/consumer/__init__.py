@@ -1,0 +1,1 @@
+"""Consumers, as they were called in 2015."""

@@ -1,0 +1,1 @@
+"""Consumers and producers, as provisioning returned them in 2015."""

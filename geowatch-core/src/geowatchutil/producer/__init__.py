@@ -1,0 +1,1 @@
+"""Producers, as they were called in 2015."""

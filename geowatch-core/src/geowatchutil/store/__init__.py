@@ -1,0 +1,1 @@
+"""Stores, as they were called in 2015."""
