@@ -12,6 +12,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from tools.check_dist import MORE_PACKAGES
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -43,11 +45,8 @@ class Project:
 
     @property
     def packages(self) -> list[str]:
-        """What can be imported, where it is more than one."""
-        text = (self.folder / "pyproject.toml").read_text()
-        build = tomllib.loads(text).get("tool", {}).get("uv", {}).get("build-backend", {})
-        named = build.get("module-name", self.package)
-        return [named] if isinstance(named, str) else list(named)
+        """All that is imported of it."""
+        return [self.package, *MORE_PACKAGES.get(self.name, ())]
 
     @property
     def extras(self) -> dict[str, list[str]]:
