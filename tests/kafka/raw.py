@@ -140,6 +140,12 @@ class Raw:
         wanted = [TopicPartition(topic, n, offset) for n, offset in offsets.items()]
         self._reader(group).commit(offsets=wanted, asynchronous=False)
 
+    def members(self, group: str) -> int:
+        """How many members of a group have partitions."""
+        admin = AdminClient(self._quiet)
+        found = admin.describe_consumer_groups([group], request_timeout=30)[group].result()
+        return sum(bool(m.assignment and m.assignment.topic_partitions) for m in found.members)
+
     def _reader(self, group: str) -> Consumer:
         if group not in self._readers:
             more = {
