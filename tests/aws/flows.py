@@ -11,9 +11,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
+
+from geowatch_core import Broker, Message, Retry, provision
+
+_log = logging.getLogger(__name__)
 
 
 class Flows:
@@ -68,16 +73,23 @@ class Flows:
         return os.waitstatus_to_exitcode(self._ask(wait=process))
 
 
-def _run(source: dict[str, Any], sink: dict[str, Any], broker: dict[str, Any]) -> int:
-    from geowatch_core import Broker, Retry, provision
+class _Flow(Broker):
+    """Takes the signals that came before it listened to them."""
 
+    def consume(self, source: Any, stopped: threading.Event) -> list[Message]:
+        """The first call comes when it listens."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+        return super().consume(source, stopped)
+
+
+def _run(source: dict[str, Any], sink: dict[str, Any], broker: dict[str, Any]) -> int:
     consumer = provision(**source)
     destination = provision(**sink)
     where = {"stores_out" if sink["role"] == "store" else "producers": [destination]}
     try:
-        Broker(consumers=[consumer], retry=Retry(base=0.01), **where, **broker).run()
+        _Flow(consumers=[consumer], retry=Retry(base=0.01), **where, **broker).run()
     except Exception:
-        logging.exception("the flow failed")
+        _log.exception("the flow failed")
         return 1
     return 0
 
@@ -101,7 +113,7 @@ def _serve() -> None:
         if "wait" in request:
             answer = os.waitpid(request["wait"], 0)[1]
         elif not (answer := os.fork()):
-            os.setsid()
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
             code = 1
             try:
                 code = _run(request["source"], request["sink"], request["broker"])

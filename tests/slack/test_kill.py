@@ -23,7 +23,7 @@ from tests.conftest import PROFILE
 from tests.slack.child import COUNT, IN_FLIGHT
 from tests.slack.conftest import TOKEN
 from tools.local import until
-from tools.slack_server import SlackServer
+from tools.slack import SlackServer
 
 PROGRAM = Path(__file__).with_name("child.py")
 KILLS = 25 if PROFILE == "long" else 2

@@ -44,7 +44,22 @@ __all__ = [
     "translated",
 ]
 
-logger: Final = logging.getLogger("geowatch_kafka")
+
+class _Log:
+    """Takes the log lines of clients to the logger ``geowatch_kafka``.
+
+    A connection that fails is no error there: it is made again, and if that does not help, a call
+    says so. A client that cannot connect says it many times a second.
+    """
+
+    _logger: Final = logging.getLogger("geowatch_kafka")
+
+    def log(self, level: int, text: str, facility: str, *more: object) -> None:
+        """One line. Called by clients, in a thread that calls them."""
+        if facility == "FAIL":
+            level = logging.DEBUG
+        self._logger.log(level, text, facility, *more)
+
 
 _ADVICE: Final[Mapping[int, str]] = {
     KafkaError._ALL_BROKERS_DOWN: "See that the servers run and that host names them.",
@@ -151,7 +166,7 @@ def _clean(error: KafkaException, config: Config) -> Exception:
 def made(kind: Callable[..., Any], settings: Mapping[str, Any], config: Config, what: str) -> Any:
     """A client, whose log lines go to the logger ``geowatch_kafka``."""
     with translated(what, config):
-        return kind(dict(settings), logger=logger)
+        return kind(dict(settings), logger=_Log())
 
 
 def partitions_of(client: Any, topic: str, timeout: float, config: Config) -> list[int]:

@@ -315,6 +315,9 @@ class Poller:
             self._client.incremental_assign(placed)
         else:
             self._client.assign(placed)
+        # One that was paused when it was taken away comes back paused.
+        self._client.resume(placed)
+        self._held = False
         self.assigned.set()
 
     def own(self, placed: Sequence[Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Collection
 from contextlib import suppress
 
@@ -13,6 +14,7 @@ from geowatch_core.cli.exits import TEXT, Exit
 from geowatch_core.cli.progress import Progress, shown
 from geowatch_core.cli.summary import summary
 from geowatch_core.cli.team import Team
+from geowatch_core.cli.workers import SUPERVISED, Workers, when_alone
 from geowatch_core.config import provision_brokers
 from geowatch_core.config.document import Config
 from geowatch_core.errors import ConfigurationError
@@ -48,6 +50,15 @@ def add_commands(
         default=0,
         help="consume at most N times from each source; 0, the default, for no limit",
     )
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        type=_count,
+        default=1,
+        help="run them in N processes, and start one again that dies; the channels share the work "
+        "out among the members of a group",
+    )
+    parser.add_argument(SUPERVISED, action="store_true", help=argparse.SUPPRESS)
     parser.set_defaults(act=_run)
 
 
@@ -58,13 +69,24 @@ def _count(text: str) -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
+    if given.workers > 1 and not given.supervised:
+        return Workers(_command(given), given.workers).run()
     return run_brokers(
         given.file,
         called=given.file,
         only=given.broker,
         max_cycle=given.max_cycle,
         debug=given.debug,
+        supervised=given.supervised,
     )
+
+
+def _command(given: argparse.Namespace) -> list[str]:
+    """What a worker runs: this command, without workers of its own."""
+    brokers = [part for name in given.broker or () for part in ("--broker", name)]
+    debug = ["--debug"] if given.debug else []
+    cycles = ["--max-cycle", str(given.max_cycle)]
+    return [sys.executable, "-m", "geowatch_core", "run", given.file, *brokers, *cycles, *debug]
 
 
 def run_brokers(
@@ -74,6 +96,7 @@ def run_brokers(
     only: Collection[str] | None = None,
     max_cycle: int = 0,
     debug: bool = False,
+    supervised: bool = False,
 ) -> Exit:
     """Run the brokers of a configuration until they end or are stopped; how that went.
 
@@ -83,6 +106,7 @@ def run_brokers(
         only: the names of the brokers to run; all that are enabled, if not given.
         max_cycle: how often each consumes from each of its sources at most; 0 for no limit.
         debug: show the traceback of what fails.
+        supervised: stop when standard input ends, as who looks after this process is gone then.
 
     Raises:
         ConfigurationError: a mistake in the configuration, or no broker of it is enabled.
@@ -96,6 +120,8 @@ def run_brokers(
     for broker in brokers:
         output.tell(_route(broker))
     team = Team(brokers, max_cycle)
+    if supervised:
+        when_alone(team.stop)
     watch = _Watch(team, brokers, debug=debug)
     with shown(progress) as show:
 
