@@ -74,9 +74,7 @@ def count(stream: dict[str, Any], servers: dict[str, Any]) -> dict[str, Any]:
     bucket = {**aws, "aws_bucket": "tilejet"}
     stores = {
         "file": provision("file", "store", path=OUT / "final_stats.json", **first),
-        "S3": provision(
-            "s3", "store", **aws, aws_bucket="tilejet", key="final_stats.json", **first
-        ),
+        "S3": provision("s3", "store", **bucket, key="final_stats.json", **first),
         "memcached": provision("memcached", "store", key="stats_tilerequests", **servers, **first),
     }
     with TileStatistics(
