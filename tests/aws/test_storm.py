@@ -85,7 +85,7 @@ def test_a_storm_loses_nothing_and_costs_few_calls(
             took = time.monotonic() - began
     assert set(taken) == set(range(fed))
     again = taken.total() - fed
-    print(f"seed {SEED}, {fed} messages, {again} again, {calls}")  # noqa: T201 - for the record
+    print(f"seed {SEED}, {fed} messages, {again} again, {calls}")
     ideal = fed / 10
     polls = 20 * took  # of a queue that is empty now and then; a loop that spins makes hundreds
     assert calls["SendMessageBatch"] <= 3 * ideal
