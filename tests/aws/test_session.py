@@ -48,7 +48,8 @@ def test_a_client_of_another_service_is_refused(moto_url: str) -> None:
 
 def given(**more: Any) -> AwsOptions:
     """Options with a region and credentials."""
-    keys = {"aws_region": "eu-central-1", "aws_access_key_id": "A", "aws_secret_access_key": "S"}
+    keys: dict[str, Any] = {"aws_region": "eu-central-1"}
+    keys |= {"aws_access_key_id": "A", "aws_secret_access_key": "0" * 40}
     return AwsOptions.read({**keys, **more})
 
 
