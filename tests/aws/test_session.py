@@ -12,6 +12,7 @@ from unittest import mock
 import pytest
 from botocore import exceptions as boto
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from geowatch_aws._errors import refusal, translated
 from geowatch_aws._session import Session
@@ -140,6 +141,7 @@ URL = {"endpoint_url": "http://x"}
         (boto.ReadTimeoutError(**URL), RetryableError),
         (boto.ConnectionClosedError(**URL), RetryableError),
         (boto.SSLError(**URL, error="unexpected end"), RetryableError),
+        (ResponseParserError("garbled"), RetryableError),
         (boto.SSLError(**URL, error="CERTIFICATE_VERIFY_FAILED"), PermanentError),
         (boto.NoCredentialsError(), PermanentError),
         (boto.NoRegionError(), PermanentError),
