@@ -118,14 +118,7 @@ def _serve() -> None:
             answer = os.waitpid(request["wait"], 0)[1]
         elif not (answer := os.fork()):
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-            code = 1
-            try:
-                code = _run(request["source"], request["sink"], request["broker"])
-                for thread in threading.enumerate():  # as a process does that ends by itself
-                    if thread is not threading.main_thread() and not thread.daemon:
-                        thread.join()
-            finally:
-                os._exit(code)
+            sys.exit(_run(request["source"], request["sink"], request["broker"]))
         sys.stdout.write(f"{answer}\n")
         sys.stdout.flush()
 
