@@ -203,16 +203,19 @@ def test_a_reshard_is_discovered_while_running(ending_stream: Stream) -> None:
 
 
 def test_an_expired_iterator_is_renewed_behind_the_last_record(
-    ending_stream: Stream, kinesalite_server: tuple[Server, str]
+    own_kinesalite: tuple[Server, str],
 ) -> None:
     """After more than five minutes without a read nothing is lost, and nothing comes twice."""
-    with opened(ending_stream) as consumer:
-        ending_stream.put(["a", "b"])
+    server, url = own_kinesalite
+    stream = Stream(url, "ages")
+    with opened(stream) as consumer:
+        stream.put(["a", "b"])
         assert texts(consumer, 2) == ["a", "b"]
-        age_iterators(kinesalite_server[0])
-        ending_stream.put(["c"])
+        age_iterators(server)
+        stream.put(["c"])
         assert texts(consumer, 1) == ["c"]
         assert nothing_more(consumer)
+    stream.close()
 
 
 def test_throttled_reads_are_slowed_down_and_lose_nothing(ending_stream: Stream) -> None:
