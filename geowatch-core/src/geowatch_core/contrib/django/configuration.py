@@ -99,7 +99,10 @@ def _with_inherited(defaults: Mapping[str, Any], backends: set[str]) -> dict[str
         except ConfigurationError:  # what is wrong with it, the check of the whole reports
             continue
         # Options that every role may be given are nearer than what was inherited.
-        found = {k: v for k, v in found.items() if k not in defaults.get("roles", {})}
+        nearer = defaults.get("roles", {})
+        found = {
+            k: v for k, v in found.items() if not isinstance(nearer, Mapping) or k not in nearer
+        }
         if found and isinstance(own, Mapping):
             filled[name] = {**found, **own}
     return {**defaults, "backends": filled} if filled else dict(defaults)
