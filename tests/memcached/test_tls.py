@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import logging
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ import pytest
 from geowatch_core import CONFIRMED, Message, provision_store
 from geowatch_core.errors import PermanentError, RetryableError, ServiceError
 from tests.memcached.certificates import Authority
+from tests.memcached.proxy import Proxy, answering, losing_replies, refusing
 from tools.local import HOST
 from tools.memcached_server import MemcachedServer
 
@@ -131,3 +135,33 @@ def test_wrong_password_is_refused_and_not_shown(
     with pytest.raises(PermanentError, match="username and password") as raised:
         write(locked.port, **given)
     assert "canary" not in repr(raised.value) + repr(raised.value.__cause__)
+
+
+def test_password_is_in_nothing_that_a_window_says(
+    locked: MemcachedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not in an error, its causes or its repr, nor in a log line at DEBUG, on any path."""
+    secret = "correct-horse"
+    proxy, said = Proxy(locked.port), []
+    given = {"host": HOST, "port": proxy.port, "username": "geowatch", "password": secret}
+    manners = [refusing, losing_replies, answering(b"ERROR\r\n"), answering(b"?\r\n")]
+    with (
+        caplog.at_level(logging.DEBUG),
+        provision_store("memcached", key="window", max_tries=1, **given) as store,
+    ):
+        window = store.window()
+        window.open()
+        for manner in manners:
+            for act in (window.reserve, window.confirm, window.release, store.window().open):
+                with proxy.behaving(manner), pytest.raises(ServiceError) as raised:
+                    act(*([] if act.__name__ == "open" else [[b"id"]]))
+                said.append("".join(traceback.format_exception(raised.value)))
+                window.release([b"id"])
+        said += [repr(store), repr(window), repr(vars(window))]
+        with proxy.behaving(refusing):
+            window.close()
+    proxy.close()
+    coded = base64.b64encode(secret.encode()).decode().rstrip("=")
+    for text in [*said, caplog.text]:
+        assert secret not in text
+        assert coded not in text

@@ -268,6 +268,29 @@ def test_windows_of_other_places_remember_apart(opened: Opening) -> None:
     assert third.reserve([A]) == [True]
 
 
+@pytest.mark.parametrize("place", ["a b\r\nflush_all\r\n", "ä", "k" * 220, "k" * 250])
+def test_any_place_begins_safe_keys(opened: Opening, raw: Raw, place: str, key: str) -> None:
+    """Whatever it is called, brokers find each other there, and no command is in it."""
+    raw.set(f"{key}-sentinel", b"here")
+    first, second = opened(key=key + place), opened(key=key + place)
+    first.reserve([A])
+    assert second.reserve([A]) is None
+    first.confirm([A])
+    assert second.reserve([A, B]) == [False, True]
+    assert raw.get(f"{key}-sentinel") == b"here"
+
+
+def test_what_another_program_keeps_there_is_no_reservation(
+    opened: Opening, raw: Raw, key: str
+) -> None:
+    """A value that no window wrote has no message dropped, and none waited for."""
+    for value in (b"x y\r\nz", b"", b"k" * 1_000):
+        raw.set(f"{key}/{A.hex()}", value)
+        window = opened()
+        assert window.reserve([A]) == [True]
+        window.release([A])
+
+
 def test_memcached_without_compare_and_set_is_refused(logs: Any, key: str) -> None:
     """Started with -C it cannot serve as a window, and that is said when it is opened."""
     with MemcachedServer(logs, "-C") as server:

@@ -103,6 +103,7 @@ class MemcachedStore(Store):
     def _read(self) -> Iterator[bytes]:
         document = self._node.get(self._key)
         self._known = set() if document is None else {document}
+        self._tried = None
         return iter(() if document is None else (document,))
 
     def _replace(self, document: bytes) -> None:

@@ -1,5 +1,6 @@
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -222,10 +223,49 @@ def test_an_interrupt_before_anything_runs_is_130(monkeypatch: pytest.MonkeyPatc
     assert main(["check", "a.toml"]) == 130
 
 
+INTERRUPTED = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from geowatch_core.cli import main
+sys.exit(main(["check", "a.toml"]))
+"""
+
+
+@pytest.mark.parametrize(
+    "module", ["geowatch_core.broker", "geowatch_core.cli", "geowatch_core.config.reader"]
+)
+def test_an_interrupt_while_the_command_is_imported_is_130(tmp_path: Path, module: str) -> None:
+    """Among the first and the last that it imports: no traceback, and nothing said."""
+    program = tmp_path / "geowatch-core"
+    program.write_text(INTERRUPTED)
+    done = subprocess.run(
+        [sys.executable, program, module], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_an_interrupt_while_a_library_is_imported_is_raised(tmp_path: Path) -> None:
+    """A program that imports geowatch_core sees its own interrupts."""
+    program = tmp_path / "mine"
+    program.write_text(INTERRUPTED)
+    done = subprocess.run(
+        [sys.executable, program, "geowatch_core.broker"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "KeyboardInterrupt" in done.stderr
+
+
 def test_importing_geowatch_core_imports_nothing_of_the_command(tmp_path: Path) -> None:
     """A library must not cost what only its command needs."""
-    import subprocess
-
     code = (
         "import sys, geowatch_core\n"
         "for name in ('argparse', 'tomllib', 'json', 'rich', 'importlib_metadata', "
