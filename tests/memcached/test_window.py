@@ -108,7 +108,7 @@ def test_closed_window_gives_up_what_it_had(opened: Opening) -> None:
 
 def test_dead_brokers_reservations_are_taken_over_by_one(opened: Opening) -> None:
     """When the lease of a broker that crashed is over, exactly one other has its messages."""
-    dead, *others = (opened(lease=1) for _ in range(4))
+    dead, *others = (opened(lease=lease) for lease in (1, 60, 60, 60))
     dead.reserve([A, B])
     crash(dead)
     answers: list[list[bool]] = []
