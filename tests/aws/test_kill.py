@@ -68,6 +68,8 @@ def test_kills_lose_nothing(
         time.sleep(rng.uniform(0.05, 0.8))
         flows.kill(process)
         taken.update(after.take())
+    before.feed([fed])  # when this one has arrived, the last flow is surely running
+    fed += 1
     process = flows.start(*options, count=7, timeout=0.1)
 
     def complete() -> bool:
@@ -99,13 +101,14 @@ def test_a_clean_stop_doubles_nothing(
 
     until(some, "something has arrived", 60)
     assert flows.stop(process) == 0
+    before.feed([MANY])  # when this one has arrived, the second flow is surely running
     process = flows.start(*options, count=7, timeout=0.1)
 
     def complete() -> bool:
         taken.update(after.take())
-        return set(taken) == set(range(MANY))
+        return set(taken) == set(range(MANY + 1))
 
     until(complete, "everything has arrived", 60)
     assert flows.stop(process) == 0
     taken.update(after.take())
-    assert taken == Counter(range(MANY))
+    assert taken == Counter(range(MANY + 1))

@@ -74,14 +74,14 @@ def test_the_page_about_django_runs_as_it_stands(
 
 
 @pytest.mark.usefixtures("project")
-def test_the_page_names_every_option_setting_and_check() -> None:
+def test_the_pages_name_every_option_setting_and_check() -> None:
     """Those of the consumer but for what all have, those of 2015, and the checks' ids."""
     from geowatch_core.contrib.django import checks
     from geowatch_core.contrib.django.configuration import LEGACY
     from geowatch_core.contrib.django.outbox.options import OutboxConsumerOptions
     from geowatch_core.options import Options, fields
 
-    text = PAGE.read_text()
+    text = PAGE.read_text() + (ROOT / "docs/backends/django-outbox.md").read_text()
     options = set(fields(OutboxConsumerOptions)) - set(fields(Options)) - {"topic_check"}
     ids = set(re.findall(r"geowatch\.[EW]\d+", Path(checks.__file__).read_text()))
     assert [name for name in (*options, *LEGACY, *ids) if f"`{name}`" not in text] == []

@@ -41,6 +41,9 @@ class MockKafka:
         brokers = self._owner.list_topics(timeout=10).brokers.values()
         self.host = ",".join(f"{each.host}:{each.port}" for each in brokers)
         self._cluster = self._handle()
+        at_once = self._library.rd_kafka_mock_group_initial_rebalance_delay_ms
+        at_once.argtypes = [ctypes.c_void_p, ctypes.c_int32]
+        at_once(self._cluster, 0)
         return self
 
     def __exit__(self, *_: object) -> None:

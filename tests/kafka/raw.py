@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
@@ -132,13 +132,30 @@ class Raw:
     def committed(self, topic: str, group: str) -> dict[int, int]:
         """What a group has committed, by partition; nothing for a partition without."""
         asked = [TopicPartition(topic, n) for n in self.partitions(topic)]
-        found = self._reader(group).committed(asked, timeout=30)
+        found = self._patiently(lambda: self._reader(group).committed(asked, timeout=30))
         return {each.partition: each.offset for each in found if each.offset >= 0}
 
     def commit(self, topic: str, group: str, offsets: Mapping[int, int]) -> None:
         """Have a group be at these offsets."""
         wanted = [TopicPartition(topic, n, offset) for n, offset in offsets.items()]
         self._reader(group).commit(offsets=wanted, asynchronous=False)
+
+    def members(self, group: str) -> int:
+        """How many members of a group have partitions."""
+        admin = AdminClient(self._quiet)
+        found = admin.describe_consumer_groups([group], request_timeout=30)[group].result()
+        return sum(bool(m.assignment and m.assignment.topic_partitions) for m in found.members)
+
+    def _patiently(self, ask: Callable[[], Any]) -> Any:
+        """What the server answers, once it does: it may be told to fail, or be starting."""
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                return ask()
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
 
     def _reader(self, group: str) -> Consumer:
         if group not in self._readers:

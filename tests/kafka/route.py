@@ -19,6 +19,8 @@ from tools.local import Server, until
 PATIENCE = 60.0
 SOON = {"session.timeout.ms": 1500, "heartbeat.interval.ms": 300}
 """Settings by which a killed member of a group is soon known to be dead."""
+STEADY = {"session.timeout.ms": 8000, "heartbeat.interval.ms": 1000}
+"""Settings by which a member that only waits for a processor is not taken to be dead."""
 KEYS = 7
 IN_FLIGHT = 4
 

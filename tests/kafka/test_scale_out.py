@@ -9,21 +9,22 @@ from pathlib import Path
 
 from tests.conftest import PROFILE
 from tests.kafka.raw import Raw, datas
-from tests.kafka.route import SOON, Route, in_order, lost, numbered, reaches, terminate
+from tests.kafka.route import STEADY, Route, in_order, lost, numbered, reaches, terminate
+from tools.kafka import Kafka
 from tools.local import until
 
 LOAD = 3_000 if PROFILE == "long" else 800
 
 
 def test_workers_share_partitions_and_lose_nothing_when_one_dies_and_one_joins(
-    raw: Raw, topic: str, tmp_path: Path
+    real_kafka: Kafka, raw: Raw, topic: str, tmp_path: Path
 ) -> None:
     """With 4 partitions and 3 workers, one killed and one added, all arrives in order by key."""
     source, target = raw.create(f"{topic}-in", 4), raw.create(topic, 4)
-    where = {"backend": "kafka", "host": raw.host}
+    where = {"backend": "kafka", "host": real_kafka.host}
     route = Route(
         tmp_path,
-        {**where, "topic": source, "group": topic, "config": SOON},
+        {**where, "topic": source, "group": topic, "config": STEADY},
         {**where, "topic": target, "partitioner": "consistent"},
         count=20,
         sleep_period=0.02,
@@ -33,7 +34,7 @@ def test_workers_share_partitions_and_lose_nothing_when_one_dies_and_one_joins(
     more.mkdir()
     one_more = Route(
         more,
-        {**where, "topic": source, "group": topic, "config": SOON},
+        {**where, "topic": source, "group": topic, "config": STEADY},
         {**where, "topic": target, "partitioner": "consistent"},
         count=20,
         sleep_period=0.02,
@@ -52,17 +53,18 @@ def test_workers_share_partitions_and_lose_nothing_when_one_dies_and_one_joins(
         return sent - len(lost(datas(raw.read(target)), sent))
 
     with route.running() as crew:
-        until(lambda: len(_workers(crew.pid)) == 3, "three workers")
+        until(lambda: raw.members(topic) == 3, "three workers that have partitions")
         feed()
         reaches(arrived, 1, route)
         os.kill(_workers(crew.pid)[0], signal.SIGKILL)
         feed()
         reaches(arrived, sent - LOAD + 1, route)
         with one_more.running() as added:
+            until(lambda: raw.members(topic) == 4, "a fourth member that has a partition")
             feed()
             reaches(here, sent, route)
             assert terminate(added)[0] == 0
-        until(lambda: "it is started again" in route.said(), "a new worker")
+        assert "it is started again" in route.said()
         assert terminate(crew)[0] == 0, route.said()
     data = datas(raw.read(target))
     assert not lost(data, sent)

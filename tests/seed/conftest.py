@@ -14,7 +14,7 @@ from tools.aws_server import moto
 from tools.kafka import Kafka
 from tools.local import Unavailable, listening
 from tools.memcached_server import MemcachedServer, program
-from tools.slack_server import SlackServer
+from tools.slack import SlackServer
 
 
 @pytest.fixture(autouse=True)

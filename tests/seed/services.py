@@ -110,6 +110,21 @@ class Aws:
             )
         return url
 
+    def names(self, service: str) -> set[str]:
+        """The names of its streams, queues or topics; what is being deleted counts as gone."""
+        with self.client(service) as client:
+            if service == "kinesis":
+                return {
+                    name
+                    for name in client.list_streams()["StreamNames"]
+                    if client.describe_stream(StreamName=name)["StreamDescription"]["StreamStatus"]
+                    != "DELETING"
+                }
+            if service == "sqs":
+                found = client.list_queues().get("QueueUrls", ())
+                return {url.rpartition("/")[2] for url in found}
+            return {each["TopicArn"].rpartition(":")[2] for each in client.list_topics()["Topics"]}
+
     def bucket(self, name: str) -> None:
         """Make a bucket."""
         with self.client("s3") as s3:
@@ -131,6 +146,10 @@ class KafkaService:
         """Make a topic."""
         admin = AdminClient({"bootstrap.servers": self.host})
         admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
+
+    def topics(self) -> set[str]:
+        """The names of all topics."""
+        return set(AdminClient({"bootstrap.servers": self.host}).list_topics(timeout=30).topics)
 
     def put(self, topic: str, *texts: str) -> None:
         """Put messages into a topic."""

@@ -13,7 +13,7 @@ from geowatch_core.config import check_config
 from tests.docs.test_pages import ROOT, blocks, run
 from tests.seed.services import Aws, KafkaService
 from tests.seed.test_page import raw_get
-from tools.slack_server import SlackServer
+from tools.slack import SlackServer
 
 PAGE = ROOT / "docs/getting-started.md"
 

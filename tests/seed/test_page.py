@@ -20,10 +20,11 @@ from typing import Any
 import pytest
 
 from geowatchutil.broker.base import GeoWatchBroker
+from geowatchutil.runtime import provision_producer
 from tests.seed.page import blocks, with_values
 from tests.seed.services import Aws, KafkaService
 from tools.local import until
-from tools.slack_server import SlackServer
+from tools.slack import SlackServer
 
 KAFKA_CONSUMER, KINESIS_CONSUMER, PRODUCER, FILE_STORE, S3_STORE, MEMCACHED_STORE, BROKER = range(7)
 
@@ -257,3 +258,31 @@ def raw_get(port: int, key: str) -> bytes:
             answer += received
     head, _, rest = answer.partition(b"\r\n")
     return rest[: int(head.split()[3])]
+
+
+def test_delete_topic_deletes_it_at_kafka(kafka: KafkaService, topic: str) -> None:
+    """In 2015 it returned False: only the server could."""
+    with pytest.warns(DeprecationWarning, match="provision_producer"):
+        _, producer = provision_producer("kafka", topic=topic, host=kafka.host, topic_check=True)
+    with producer:
+        assert topic in kafka.topics()
+        assert producer.delete_topic()
+    until(lambda: topic not in kafka.topics(), "the topic is gone")
+
+
+@pytest.mark.parametrize("backend", ["kinesis", "sqs", "sns"])
+def test_delete_topic_deletes_it_at_aws(at_aws: Aws, topic: str, backend: str) -> None:
+    """As boto3 sees it; ``delete_topics`` of the client does so for several."""
+    with pytest.warns(DeprecationWarning, match="provision_producer"):
+        client, producer = provision_producer(
+            backend, topic=topic, topic_check=True, **keys(at_aws)
+        )
+    with producer:
+        assert topic in at_aws.names(backend)
+        assert producer.delete_topic()
+    until(lambda: topic not in at_aws.names(backend), "it is gone")
+    names = [f"{topic}-a", f"{topic}-b"]
+    for name in names:
+        client.create_topic(name)
+    assert client.delete_topics(names)
+    until(lambda: not set(names) & at_aws.names(backend), "they are gone")

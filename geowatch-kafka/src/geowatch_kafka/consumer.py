@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -20,6 +20,9 @@ from geowatch_kafka.poller import Poller
 from geowatch_kafka.process import same_process
 from geowatch_kafka.shelf import Shelf
 from geowatch_kafka.topic import ensure_topic
+
+_LEAVING: Final = 10.0
+"""Seconds for the client to leave its group, which waits for a rebalance that is under way."""
 
 
 class KafkaConsumer(Consumer):
@@ -134,10 +137,15 @@ class KafkaConsumer(Consumer):
         same_process(self.name, self._process)
         self._shelf.give_back(messages)
 
+    def _delete_topic(self) -> bool:
+        given = self._options
+        _driver.delete_topic(self._settings(), given.config, self._topic, given.timeout)
+        return True
+
     def _close(self) -> None:
         self._shelf.close()
         if self._poller is not None and os.getpid() == self._process:
-            self._poller.stop(self._options.timeout)
+            self._poller.stop(max(self._options.timeout, _LEAVING))
 
 
 def _incremental(config: Config) -> bool:

@@ -85,6 +85,11 @@ class Client:
         """Let go of the connections."""
         self._session.close()
 
+    def delete(self) -> None:
+        """Delete the stream, with all that it holds."""
+        with translated("delete the stream", self._name):
+            self._client.delete_stream(StreamName=self._name)
+
     def open(self, create: int | None) -> Stream:
         """Look at the stream, once it can be used.
 

@@ -47,6 +47,11 @@ class Topic:
         """Let go of the connections."""
         self._session.close()
 
+    def drop(self) -> None:
+        """Delete the topic, and what is subscribed to it."""
+        with translated("delete the topic", self._name):
+            self._client.delete_topic(TopicArn=self._arn)
+
     def send(self, entries: Sequence[Mapping[str, Any]]) -> list[Confirmed | Refusal]:
         """Publish at most ten; what became of each."""
         doing = "publish to the topic"

@@ -55,6 +55,10 @@ class SnsProducer(EntryProducer):
                 by_content=self._topic.by_content,
             )
 
+    def _delete_topic(self) -> bool:
+        self._topic.drop()
+        return True
+
     def _close(self) -> None:
         self._topic.close()
 

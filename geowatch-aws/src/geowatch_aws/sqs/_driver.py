@@ -60,6 +60,11 @@ class Queue:
         """Let go of the connections."""
         self._session.close()
 
+    def drop(self) -> None:
+        """Delete the queue, with all that it holds."""
+        with translated("delete the queue", self._name):
+            self._client.delete_queue(QueueUrl=self._url)
+
     def send(self, entries: Sequence[Mapping[str, Any]]) -> list[Confirmed | Refusal]:
         """Send at most ten; what became of each."""
         doing = "send to the queue"

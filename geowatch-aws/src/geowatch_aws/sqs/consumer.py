@@ -204,6 +204,10 @@ class SqsConsumer(Consumer):
             self._not_before = 0.0
             self._changed.notify_all()
 
+    def _delete_topic(self) -> bool:
+        self._queue.drop()
+        return True
+
     def _close(self) -> None:
         with self._changed:
             self._closing = True
