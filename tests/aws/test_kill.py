@@ -57,7 +57,7 @@ def test_kills_lose_nothing(
     """Killed again and again while it is fed, and started again, a flow delivers every message."""
     seed = random.randrange(1 << 32)
     rng = random.Random(seed)
-    print(f"seed {seed}")  # noqa: T201 - how to repeat a failure
+    print(f"seed {seed}")
     before, after = channel(SOURCES[source]), channel(SINKS[sink])
     options = given(before, "consumer"), given(after, after.role)
     fed, taken = 0, Counter[int]()
@@ -79,7 +79,7 @@ def test_kills_lose_nothing(
     until(complete, "everything has arrived", 60)
     assert flows.stop(process) == 0
     again = taken.total() - fed
-    print(f"{KILLS} kills, {fed} messages, 0 lost, {again} again")  # noqa: T201 - for the record
+    print(f"{KILLS} kills, {fed} messages, 0 lost, {again} again")
 
 
 @pytest.mark.parametrize(("source", "sink"), PAIRS, ids=map(" to ".join, PAIRS))
