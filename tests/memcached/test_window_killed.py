@@ -1,5 +1,4 @@
 """Brokers that share a window, and memcached with it, die at any moment: nothing is lost."""
-# ruff: noqa: T201 - a failed search can be repeated only from its seed
 
 from __future__ import annotations
 
