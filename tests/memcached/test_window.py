@@ -161,6 +161,26 @@ def test_reservation_whose_reply_was_lost_is_new_at_the_next_call(
     assert window.reserve([A, B]) == [True, True]
 
 
+def test_what_could_not_be_released_is_new_when_it_comes_again(
+    opened: Opening, proxy: Proxy
+) -> None:
+    """A message that was given back while memcached was away is never taken for a duplicate."""
+    window = opened(port=proxy.port)
+    window.reserve([A, B])
+    with proxy.behaving(refusing), pytest.raises(RetryableError):
+        window.release([A])
+    assert window.reserve([A, B]) == [True, False]
+
+
+def test_window_that_is_opened_again_remembers_no_reservations(opened: Opening) -> None:
+    """What it had before it was closed is new to it, as to all others."""
+    window = opened()
+    window.reserve([A])
+    window.close()
+    window.open()
+    assert window.reserve([A]) == [True]
+
+
 @pytest.mark.parametrize("manner", [refusing, losing_replies, answering(b"SERVER_ERROR no\r\n")])
 def test_window_that_cannot_answer_says_so(opened: Opening, proxy: Proxy, manner: Any) -> None:
     """Reserve, confirm and release raise RetryableError, and work when tried again."""
