@@ -23,8 +23,8 @@ from tests.memcached.raw import Raw
 from tools.local import HOST
 from tools.memcached_server import MemcachedServer
 
-IDENTITIES = [bytes([n]) * 16 for n in range(5)]
-BATCHES = st.lists(st.sampled_from(IDENTITIES), min_size=1, max_size=4)
+IDENTITIES = [bytes([n]) * 16 for n in range(3)]
+BATCHES = st.lists(st.sampled_from(IDENTITIES), min_size=1, max_size=3)
 MANNERS = st.sampled_from([refusing, losing_replies])
 
 
@@ -151,5 +151,5 @@ class Machine(RuleBasedStateMachine):
 def test_nothing_is_seen_that_was_not_delivered(memcached: MemcachedServer) -> None:
     """After any sequence of them, an identity is left out only where its message arrived."""
     machine = type("Machine", (Machine,), {"port": memcached.port})
-    most = 300 if PROFILE == "long" else 25
-    run_state_machine_as_test(machine, settings=settings(max_examples=most, stateful_step_count=25))
+    most = 300 if PROFILE == "long" else 40
+    run_state_machine_as_test(machine, settings=settings(max_examples=most, stateful_step_count=30))
