@@ -179,7 +179,7 @@ class Remembering(Window):
 
 def shared(store: Store) -> None:
     assert_type(store.window(lease=5), Window)
-    Broker(deduplicate=Deduplicate(key="id", shared=store, lease=5))
+    Broker(deduplicate=Deduplicate(key=Path.parse("id"), shared=store, lease=5))
     Broker(deduplicate=True, window=Remembering())
 
 
