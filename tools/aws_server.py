@@ -9,7 +9,7 @@ import contextlib
 import functools
 import sys
 import threading
-import urllib.error
+import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -99,34 +99,82 @@ def _one_at_a_time(act: Callable[..., Any]) -> Any:
 
 
 def _serve(port: int) -> None:
-    """Moto, with long polls that end when they should, and safe for threads where it is not."""
-    from moto.dynamodb.responses import DynamoHandler
-    from moto.kinesis.models import Shard
+    """Serve."""
     from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
         MotoRequestHandler,
         create_backend_app,
     )
-    from moto.sqs.models import Queue
     from werkzeug.serving import run_simple
 
     class Handler(MotoRequestHandler):
         def log_request(self, *_: Any) -> None:
             """A line for each request would be most of what it does."""
 
-    def wait_for_messages(queue: Any, _: float) -> None:
-        # Moto looks again after a second, so that a poll of one second takes two, and one that
-        # waits does not see what became visible meanwhile.
-        with queue._messages_lock:
-            queue._messages_lock.wait_for(lambda: queue.messages, timeout=0.05)
-
-    Queue.wait_for_messages = wait_for_messages
-    # Two puts at the same time get one sequence number, and one of the records is lost; two
-    # conditional writes both see that their condition holds.
-    Shard.put_record = _one_at_a_time(Shard.put_record)
-    DynamoHandler.call_action = _one_at_a_time(DynamoHandler.call_action)
+    _quicken()
+    _lock()
     app = DomainDispatcherApplication(create_backend_app)
     run_simple(HOST, port, app, threaded=True, request_handler=Handler)  # type: ignore[arg-type]
+
+
+def _lock() -> None:
+    """Make moto safe for threads where it is not.
+
+    Two puts at the same time get one sequence number, and one of the records is lost; two
+    conditional writes both see that their condition holds.
+    """
+    from moto.dynamodb.responses import DynamoHandler
+    from moto.kinesis.models import Shard
+
+    Shard.put_record = _one_at_a_time(Shard.put_record)  # type: ignore[method-assign]
+    DynamoHandler.call_action = _one_at_a_time(  # type: ignore[method-assign]
+        DynamoHandler.call_action
+    )
+
+
+def _quicken() -> None:
+    """Have moto's queues do what they do, only in time.
+
+    It looks at a waiting poll again after a second, so that a poll of one second takes two; and
+    counts all messages of a queue, with a clock that is read for each of them, whenever it looks
+    at one of them.
+    """
+    from moto.sqs.models import Queue, SQSBackend
+
+    receive, one_at_a_time = SQSBackend.receive_message, threading.Lock()
+
+    def receive_message(
+        backend: Any, name: str, count: int, wait: int, visibility: int, names: Any = None
+    ) -> list[Any]:
+        deadline = time.monotonic() + wait
+        while True:
+            with one_at_a_time:  # or two receivers may get the same message
+                got: list[Any] = receive(backend, name, count, 0, visibility, names)
+            if got or time.monotonic() >= deadline:
+                return got
+            time.sleep(0.02)
+
+    def messages(queue: Any) -> list[Any]:
+        now = time.time() * 1000
+        return [m for m in queue._messages if m.visible_at < now and m.delayed_until <= now]
+
+    def hidden(queue: Any) -> int:
+        now = time.time() * 1000
+        return sum(message.visible_at >= now for message in queue._messages)
+
+    def delayed(queue: Any) -> int:
+        now = time.time() * 1000
+        return sum(message.delayed_until > now for message in queue._messages)
+
+    def is_kept(backend: Any, name: str, message: Any) -> bool:
+        kept = backend.get_queue(name).message_retention_period
+        return bool(message.sent_timestamp / 1000 + kept > time.time())
+
+    Queue.messages = property(messages)
+    Queue.approximate_number_of_messages_not_visible = property(hidden)
+    Queue.approximate_number_of_messages_delayed = property(delayed)
+    SQSBackend.receive_message = receive_message
+    SQSBackend.is_message_valid_based_on_retention_period = is_kept
 
 
 if __name__ == "__main__":

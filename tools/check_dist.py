@@ -1,4 +1,4 @@
-"""Check the wheels and sdists in a folder: metadata, licence, nothing in a wheel but its package.
+"""Check the wheels and sdists in a folder: metadata, licence, nothing in a wheel but its packages.
 
 Usage: python tools/check_dist.py dist
 """
@@ -13,6 +13,8 @@ from packaging.metadata import Metadata
 from packaging.utils import parse_sdist_filename, parse_wheel_filename
 from trove_classifiers import classifiers as known_classifiers
 
+MORE_PACKAGES = {"geowatch-core": ("geowatchutil",)}
+"""What a distribution brings beside the package of its own name: the names of 2015."""
 EXPECTED = (
     "summary",
     "description",
@@ -49,12 +51,13 @@ def check_wheel(path: Path) -> list[str]:
     info = f"{package}-{version}.dist-info"
     with zipfile.ZipFile(path) as wheel:
         names = [n for n in wheel.namelist() if not n.endswith("/")]
-        required = [f"{package}/py.typed", f"{info}/licenses/LICENSE"]
+        packages = [package, *MORE_PACKAGES.get(name, ())]
+        required = [*(f"{each}/py.typed" for each in packages), f"{info}/licenses/LICENSE"]
         problems = check_files(names, wheel.read, required)
         problems += [
             f"holds {n}"
             for n in names
-            if not n.startswith((f"{package}/", f"{info}/")) or _is_left_over(n)
+            if n.split("/")[0] not in (*packages, info) or _is_left_over(n)
         ]
         return problems + check_metadata(wheel.read(f"{info}/METADATA"), name, str(version))
 

@@ -168,6 +168,8 @@ class Server:
     def freeze(self) -> None:
         """SIGSTOP: it keeps its connections, and answers nothing."""
         os.kill(self.pid, signal.SIGSTOP)
+        # The signal is on its way when kill returns: a thread of it may answer one more time.
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)
 
     def thaw(self) -> None:
         """SIGCONT: it goes on."""

@@ -73,13 +73,17 @@ def failing(fault: Fault, operation: str, *, denied: str = "AccessDeniedExceptio
     return EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
 
 
-def broken(fault: Fault, operations: Mapping[str, Entries | None]) -> Any:
+def broken(
+    fault: Fault,
+    operations: Mapping[str, Entries | None],
+    denied: str = "AccessDeniedException",
+) -> Any:
     """A context in which these operations fail as `fault` says; `Entries` for those of batches."""
 
     def act(true: Call, client: Any, name: str, given: dict[str, Any]) -> Any:
         where = operations[name]
         if fault.indexes is None or where is None:
-            raise failing(fault, name)
+            raise failing(fault, name, denied=denied)
         entries = given[where.request]
         out = {i: entries[i] for i in range(len(entries)) if i in fault.indexes}
         through = [entry for i, entry in enumerate(entries) if i not in out]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from typing import Any
@@ -11,31 +12,39 @@ from geowatch_core.message import Message
 
 
 def put(client: Any, url: str, messages: Sequence[Message]) -> None:
-    """Send each message, as the documentation of the backend says that it lies in a queue."""
-    fifo = url.endswith(".fifo")
-    for index, message in enumerate(messages):
-        more: dict[str, Any] = {}
-        body, coded = written(message.data)
-        beside = {
-            **({"key": b64encode(message.key).decode()} if message.key is not None else {}),
-            **({"headers": coded_headers(message)} if message.headers else {}),
-            **({"time": message.time} if message.time is not None else {}),
-            **({"base64": True} if coded else {}),
-        }
-        if beside:
-            value = {"DataType": "String", "StringValue": json.dumps(beside)}
-            more["MessageAttributes"] = {"geowatch": value}
-        if fifo:
-            group = "geowatch" if message.key is None else message.key.hex()[:128]
-            more |= {"MessageGroupId": group, "MessageDeduplicationId": f"{id(messages)}-{index}"}
-        client.send_message(QueueUrl=url, MessageBody=body, **more)
+    """Send messages, as the documentation of the backend says that they lie in a queue."""
+    entries = [entry(message, fifo=url.endswith(".fifo")) for message in messages]
+    size = 10 if sum(len(each["MessageBody"]) for each in entries) < 1 << 18 else 1
+    for start in range(0, len(entries), size):
+        run = [{**each, "Id": str(i)} for i, each in enumerate(entries[start : start + size])]
+        assert not client.send_message_batch(QueueUrl=url, Entries=run).get("Failed")
+
+
+def entry(message: Message, *, fifo: bool) -> dict[str, Any]:
+    """An entry of a batch."""
+    body, coded = written(message.data)
+    beside = {
+        **({"key": b64encode(message.key).decode()} if message.key is not None else {}),
+        **({"headers": coded_headers(message)} if message.headers else {}),
+        **({"time": message.time} if message.time is not None else {}),
+        **({"base64": True} if coded else {}),
+    }
+    made: dict[str, Any] = {"MessageBody": body}
+    if beside or fifo:
+        value = {"DataType": "String", "StringValue": json.dumps(beside)}
+        made["MessageAttributes"] = {"geowatch": value}
+    if fifo:
+        # Without a key each is of a group of its own: a consumer has but one batch of a group.
+        group = uuid.uuid4().hex if message.key is None else message.key.hex()[:128]
+        made |= {"MessageGroupId": group, "MessageDeduplicationId": uuid.uuid4().hex}
+    return made
 
 
 def written(data: bytes) -> tuple[str, bool]:
     """The body of these bytes, and whether it is base64."""
     if data and data.isascii() and data.decode().isprintable():
         return data.decode(), False
-    return b64encode(data).decode(), True
+    return b64encode(data).decode() or " ", True
 
 
 def coded_headers(message: Message) -> list[list[str]]:
@@ -47,9 +56,11 @@ def take(client: Any, url: str) -> list[Message]:
     """Receive and delete everything that is there."""
     taken: list[Message] = []
     while got := receive(client, url):
-        for each in got:
-            taken.append(read(each))
-            client.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
+        taken += map(read, got)
+        entries = [
+            {"Id": str(i), "ReceiptHandle": each["ReceiptHandle"]} for i, each in enumerate(got)
+        ]
+        client.delete_message_batch(QueueUrl=url, Entries=entries)
     return taken
 
 
@@ -72,7 +83,7 @@ def read(given: dict[str, Any]) -> Message:
     beside = json.loads(attribute["StringValue"]) if attribute else {}
     body = given["Body"]
     return Message(
-        b64decode(body) if beside.get("base64") else body.encode(),
+        b64decode(body.strip()) if beside.get("base64") else body.encode(),
         b64decode(beside["key"]) if "key" in beside else None,
         tuple((name, b64decode(value)) for name, value in beside.get("headers", ())),
         beside.get("time"),

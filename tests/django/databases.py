@@ -68,7 +68,7 @@ def settings() -> dict[str, dict[str, Any]]:
     }
 
 
-def sqlite_settings(path: Path, timeout: float = 0.2) -> dict[str, Any]:
+def sqlite_settings(path: Path, timeout: float = 30) -> dict[str, Any]:
     """One SQLite file; locks are waited for as long as `timeout`."""
     return {
         "ENGINE": "django.db.backends.sqlite3",
@@ -90,7 +90,7 @@ def postgres_settings(database: str = POSTGRES) -> dict[str, Any]:
 
 
 class Raw:
-    """One database of DATABASES, through its driver alone; each statement commits by itself."""
+    """One database of DATABASES, through its driver alone; what is run is committed."""
 
     def __init__(self, given: dict[str, Any]) -> None:
         self.sqlite = given["ENGINE"].endswith("sqlite3")
@@ -112,13 +112,17 @@ class Raw:
             opened.close()
 
     def run(self, sql: str, values: Sequence[Any] = (), *more: Sequence[Any]) -> list[Row]:
-        """The rows of a statement, for each set of values; placeholders are ``%s``."""
+        """The rows of a statement; with more values, it is run for each in one transaction."""
         with self.connection() as opened:
             cursor = opened.cursor()
             text = sql.replace("%s", "?") if self.sqlite else sql
-            for each in (values, *more):
-                cursor.execute(text, each)
-            return cursor.fetchall() if cursor.description else []
+            if not more:
+                cursor.execute(text, values)
+                return cursor.fetchall() if cursor.description else []
+            cursor.execute("BEGIN")
+            cursor.executemany(text, [values, *more])
+            cursor.execute("COMMIT")
+            return []
 
 
 def raw(alias: str) -> Raw:

@@ -256,6 +256,28 @@ def test_a_database_that_does_not_answer_is_a_retryable_failure(postgres: str) -
     assert waiting(postgres) == 0
 
 
+def test_a_database_that_is_locked_is_a_retryable_failure(alias: str) -> None:
+    """Somebody holds the outbox for longer than a call may take; afterwards all goes on."""
+    outbox.send_many(range(5), topic="quakes", using=alias)
+    with consumer(alias, timeout=1.0) as source:
+        with raw(alias).connection() as connection:
+            if alias == "default":
+                connection.execute("BEGIN EXCLUSIVE")
+            else:
+                connection.execute("BEGIN")
+                connection.execute("LOCK TABLE geowatch_outbox")
+            with pytest.raises(RetryableError):
+                source.consume()
+            connection.execute("ROLLBACK")
+        values: list[Any] = []
+        while not source.exhausted:
+            messages = patient(lambda: source.consume(500, 0.1))
+            values += [message.value for message in messages]
+            source.ack(messages)
+    assert sorted(values) == list(range(5))
+    assert waiting(alias) == 0
+
+
 def test_a_database_that_is_not_there_is_refused_for_good(alias: str) -> None:
     """The error names those that are."""
     with pytest.raises(PermanentError, match="DATABASES has default, postgres, bare"):

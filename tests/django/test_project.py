@@ -89,7 +89,7 @@ def made(kind: str, folder: Path, tables: set[str], settings: dict[str, Any]) ->
         pass
     if kind == "sqlite":
         shutil.copy(databases.folder() / "default.db", folder / "project.db")
-        return Project(databases.sqlite_settings(folder / "project.db", timeout=30), settings)
+        return Project(databases.sqlite_settings(folder / "project.db"), settings)
     name = f"p{os.urandom(6).hex()}"
     databases.create(name, like=databases.POSTGRES)
     return Project(databases.postgres_settings(name), settings)

@@ -7,8 +7,6 @@ Usage: python worker.py write FIRST END    one transaction a number, some of whi
 It prints what is sure: a number whose commit returned.
 """
 
-# ruff: noqa: T201 - what it prints is what the test knows of it
-
 from __future__ import annotations
 
 import os

@@ -5,7 +5,6 @@
 With STEP and NUMBER, the process kills itself at that call of that step: the failpoints live here,
 not in what they prove.
 """
-# ruff: noqa: T201 - a program
 
 from __future__ import annotations
 

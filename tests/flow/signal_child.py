@@ -4,7 +4,6 @@
 
 It says ``there`` when it is in the situation to be interrupted, and at the end its report.
 """
-# ruff: noqa: T201 - a program
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """kill -9 at any point of a flow from file to file, and nothing is lost."""
-# ruff: noqa: T201 - a failed search can be repeated only from its seed
 
 import json
 import os

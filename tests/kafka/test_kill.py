@@ -1,5 +1,4 @@
 """kill -9 of our process, anywhere between two services: nothing is lost."""
-# ruff: noqa: T201 - what a long run has measured is read there
 
 from __future__ import annotations
 

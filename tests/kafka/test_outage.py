@@ -1,5 +1,4 @@
 """The server dies, or freezes, while messages flow: nothing is lost, and it goes on by itself."""
-# ruff: noqa: T201 - what a long run has measured is read there
 
 from __future__ import annotations
 

@@ -34,8 +34,9 @@ def memcached(logs: Path) -> Iterator[MemcachedServer]:
 @pytest.fixture
 def own(logs: Path) -> Iterator[MemcachedServer]:
     """A memcached of this test's own, to be frozen and killed."""
-    with MemcachedServer(logs) as server:
-        yield server
+    server = MemcachedServer(logs).start()
+    yield server
+    server.kill()
 
 
 @pytest.fixture

@@ -49,15 +49,6 @@ class Raw:
         reply = self.say(b"set %s 0 0 %d" % (key.encode(), len(value)), value)
         assert reply == b"STORED\r\n", reply
 
-    def keys(self) -> set[str]:
-        """Every key there is (doc/protocol.txt, "lru_crawler metadump")."""
-        reply = self.say(b"lru_crawler metadump all").decode()
-        return {
-            line.split()[0].removeprefix("key=").replace("%20", " ")
-            for line in reply.splitlines()
-            if line.startswith("key=")
-        }
-
     def seconds_left(self, key: str) -> int | None:
         """Seconds until a key expires; -1 if it never does, None if it is not there."""
         reply = self.say(b"mg %s t" % key.encode())

@@ -1,5 +1,4 @@
 """Brokers that share a window, and memcached with it, die at any moment: nothing is lost."""
-# ruff: noqa: T201 - a failed search can be repeated only from its seed
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PROFILE
-from tests.memcached.twins import NAMES, Twins
+from tests.memcached.twins import NAMES, Twins, kill
 from tools.memcached_server import MemcachedServer
 
 LONG = PROFILE == "long"
@@ -48,8 +47,7 @@ def test_brokers_killed_at_random_lose_nothing(tmp_path: Path, own: MemcachedSer
             twins.feed(425)
             time.sleep(chance.uniform(0, 0.15))  # when the blow falls, and not how long to wait
             name = chance.choice(NAMES)
-            children[name].kill()
-            children[name].communicate()
+            kill(children[name])
             midway += len(twins.settled()) < twins.total
             assert twins.lost() == set()
             children[name] = twins.start(name, own.port, lease=LEASE, follow=True)
@@ -108,5 +106,4 @@ def running(twins: Twins, port: int) -> Iterator[dict[str, subprocess.Popen[str]
         yield children
     finally:
         for child in children.values():
-            child.kill()
-            child.communicate()
+            kill(child)

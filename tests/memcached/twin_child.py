@@ -5,7 +5,6 @@
 It moves in-NAME.jsonl to out-NAME.jsonl, what another has not delivered before. The configuration
 is one that a user would write.
 """
-# ruff: noqa: T201 - a program
 
 from __future__ import annotations
 

@@ -13,6 +13,14 @@ NAMES = ("a", "b")
 PROGRAM = Path(__file__).with_name("twin_child.py")
 
 
+def kill(child: subprocess.Popen[str]) -> None:
+    """SIGKILL; a second time does nothing."""
+    child.kill()
+    child.wait()
+    if child.stdout is not None:
+        child.stdout.close()
+
+
 class Twins:
     """Their files, and what became of every message.
 
@@ -48,7 +56,9 @@ class Twins:
                 env=os.environ | {"PYTHONPATH": str(Path.cwd())},
             )
         assert child.stdout is not None
-        assert child.stdout.readline() == "started\n", self.said()
+        if child.stdout.readline() != "started\n":
+            kill(child)
+            raise AssertionError(self.said())
         return child
 
     def finish(self, port: int, *, lease: float) -> None:

@@ -44,7 +44,8 @@ def test_a_wheel_holds_nothing_but_its_package(project: Project, shelf: Shelf) -
     source = project.folder / "src"
     expected = {
         path.relative_to(source).as_posix()
-        for path in (source / project.package).rglob("*")
+        for package in project.packages
+        for path in (source / package).rglob("*")
         if path.is_file() and not is_left_over(path.relative_to(source))
     }
     found = names_in(shelf.wheel(project.name))
@@ -84,7 +85,17 @@ def test_the_extra_all_is_every_other_one() -> None:
     """``geowatch-core[all]`` installs what any other extra does."""
     (everything,) = (Requirement(text) for text in CORE.extras["all"])
     assert everything.name == CORE.name
-    assert everything.extras == set(CORE.extras) - {"all"}
+    aliases = {name for name, asks in CORE.extras.items() if asks == ["geowatch-core[aws]"]}
+    assert everything.extras == set(CORE.extras) - {"all"} - aliases
+
+
+def test_each_backend_of_a_sibling_is_an_extra_of_core() -> None:
+    """Whoever misses a backend can install it by the name that they wrote."""
+    for sibling in (member for member in MEMBERS if member != CORE):
+        brings = {f"geowatch-core[{sibling.name.removeprefix('geowatch-')}]", sibling.name}
+        for backend in sibling.backends:
+            (wanted,) = CORE.extras[backend]
+            assert wanted in brings or Requirement(wanted).name in brings, backend
 
 
 def test_each_sibling_is_an_extra_of_core() -> None:

@@ -12,6 +12,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from tools.check_dist import MORE_PACKAGES
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -40,6 +42,11 @@ class Project:
     def package(self) -> str:
         """What is imported."""
         return self.name.replace("-", "_")
+
+    @property
+    def packages(self) -> list[str]:
+        """All that is imported of it."""
+        return [self.package, *MORE_PACKAGES.get(self.name, ())]
 
     @property
     def extras(self) -> dict[str, list[str]]:

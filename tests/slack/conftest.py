@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tools.slack_server import SlackServer
+from tools.slack import SlackServer
 
 TOKEN = "xoxb-canary-5cf1e6a0-token"
 

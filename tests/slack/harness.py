@@ -16,7 +16,7 @@ from geowatch_core.backend import RoleName
 from geowatch_core.testing import Fault, Harness
 from geowatch_slack import position
 from tests.slack.conftest import TOKEN
-from tools.slack_server import SlackServer
+from tools.slack import SlackServer
 
 LATER = {"status": 500, "body": '{"ok":false,"error":"internal_error"}'}
 
@@ -28,6 +28,7 @@ class SlackHarness(Harness):
     driver_modules: ClassVar[Sequence[str]] = ("slack_sdk", "geowatch_slack._driver")
     largest: ClassVar[int] = 40_000
     many: ClassVar[int] = 200
+    patience: ClassVar[float] = 20.0
     silence: ClassVar[float] = 0.15
     method = "chat.postMessage"
 

@@ -24,7 +24,7 @@ from geowatch_core import (
 from geowatch_slack._driver import Page
 from geowatch_slack.history import History, micros, timestamp
 from tests.slack.conftest import TOKEN
-from tools.slack_server import SlackServer
+from tools.slack import SlackServer
 
 
 def consumer(slack: SlackServer, channel: str, folder: Path, **more: Any) -> Consumer:

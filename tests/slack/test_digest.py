@@ -9,18 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geowatch_core import Path
 from geowatch_slack.alert import Alert
 from geowatch_slack.area import Box, box_around, positions
 from geowatch_slack.digest import Digest
 from geowatch_slack.limits import size
 from geowatch_slack.options import SlackProducerOptions
-from tools.slack_server import markup
+from tools.slack import markup
 
 OPTIONS = SlackProducerOptions.read({"token": "xoxb-1", "topic": "#quakes"})
-DIGEST = Digest(
-    identifier=OPTIONS.digest_id, worst=OPTIONS.digest_worst, map_link=OPTIONS.digest_map
-)
+DIGEST = Digest.of(OPTIONS.digest_id, OPTIONS.digest_worst, OPTIONS.digest_map)
 
 
 def quake(number: int, mag: float, at: tuple[float, float], place: str = "sea") -> Alert:
@@ -48,7 +45,7 @@ def test_a_digest_says_how_many_the_worst_and_where() -> None:
     )
     assert text.splitlines() == [
         "*3 messages in one*, as more came than the pace of a channel allows",
-        "Greatest properties.mag: 6.4 (M 6.4 Hualien)",
+        "Greatest mag: 6.4 (M 6.4 Hualien)",
         "Area: 23.00°N 120.00°E to 24.10°N 121.70°E "
         "<https://www.openstreetmap.org/?minlon=120.0000&amp;minlat=23.0000&amp;maxlon=121.7000"
         "&amp;maxlat=24.1000&amp;box=yes|map>",
@@ -93,7 +90,7 @@ def test_shortening_never_tears_a_link_or_an_entity() -> None:
 
 def test_a_map_can_be_left_out() -> None:
     """Without a link the area is words only."""
-    plain = Digest(identifier=Path(("id",)), worst=Path(("depth",)), map_link=None)
+    plain = Digest.of("id", "depth", "")
     text = rendered(quake(1, 1, (-70, -33)), quake(2, 1, (-71, -34)), digest=plain)
     assert text.splitlines()[1:] == ["Area: 34.00°S 71.00°W to 33.00°S 70.00°W", "us1, us2"]
 

@@ -23,7 +23,7 @@ from tests.conftest import PROFILE
 from tests.slack.child import COUNT, IN_FLIGHT
 from tests.slack.conftest import TOKEN
 from tools.local import until
-from tools.slack_server import SlackServer
+from tools.slack import SlackServer
 
 PROGRAM = Path(__file__).with_name("child.py")
 KILLS = 25 if PROFILE == "long" else 2
@@ -63,7 +63,7 @@ def test_kill_of_a_producers_process_in_the_middle_of_a_post_loses_nothing(
 ) -> None:
     """Slack holds a post, our process dies, and a new one delivers what was not acked."""
     seed = random.randrange(2**32)
-    print(f"seed {seed}")  # noqa: T201 - a failed search can be repeated only from its seed
+    print(f"seed {seed}")
     choose = random.Random(seed)
     expected = {f"q{n}" for n in range(KILLS * 60)}
     lines = "".join(json.dumps({"id": each}) + "\n" for each in sorted(expected))
@@ -195,7 +195,7 @@ def test_a_slack_that_stops_answering_is_waited_for(tmp_path: Path, channel: str
 def test_a_storm_of_faults_loses_nothing(tmp_path: Path, channel: str) -> None:
     """A minute of resets, throttles, errors, kills and stops at random, with 20,000 messages."""
     seed = random.randrange(2**32)
-    print(f"seed {seed}")  # noqa: T201 - a failed search can be repeated only from its seed
+    print(f"seed {seed}")
     choose = random.Random(seed)
     faults: list[dict[str, Any]] = [
         {"status": 500, "body": ""},
@@ -230,5 +230,5 @@ def test_a_storm_of_faults_loses_nothing(tmp_path: Path, channel: str) -> None:
         until(lambda: set(ids(slack.logged(channel))) >= expected, "every id", 120)
     counts = ids(slack.logged(channel))
     twice = sum(counts.values()) - len(counts)
-    print(f"{fed} messages, {kills} kills of Slack, {twice} posted again")  # noqa: T201 - as above
+    print(f"{fed} messages, {kills} kills of Slack, {twice} posted again")
     assert set(counts) == expected

@@ -65,6 +65,15 @@ def test_a_token_goes_to_an_encrypted_base_url_only() -> None:
         assert SlackProducerOptions.read({**BOT, "base_url": url}).base_url == url
 
 
+@pytest.mark.parametrize("token", ["", " ", "xoxb-canary\nHost: x", "xoxb-canary-€"])
+def test_a_token_that_no_header_can_carry_is_refused_unseen(token: str) -> None:
+    """The client would put it into its error; so it never gets there."""
+    assert "not a token" in refused(token=token, topic="#quakes")
+    with pytest.raises(OptionsError) as caught:
+        SlackConsumerOptions.read({"token": token, "topic": "#quakes", "position": "p"})
+    assert "canary" not in str(caught.value)
+
+
 def test_a_webhook_creates_no_channel() -> None:
     """topic_check with a webhook is a mistake, not silence."""
     assert "topic_check" in refused(url_webhook=HOOK, topic_check=True)

@@ -11,6 +11,7 @@ import pytest
 from geowatch_core import (
     CONFIRMED,
     Broker,
+    DecodeError,
     Message,
     Outcome,
     PermanentError,
@@ -24,7 +25,7 @@ from geowatch_slack.codes import LATER, NEVER, TOO_LARGE
 from tests.slack.conftest import TOKEN
 from tests.slack.test_template import HOSTILE, QUAKE
 from tools.local import until
-from tools.slack_server import SlackServer, markup
+from tools.slack import SlackServer, markup
 
 FAST = {"per_second": 1e9, "digest": False}
 
@@ -98,6 +99,17 @@ def test_a_message_with_nothing_to_see_is_refused_alone(slack: SlackServer, chan
     assert (first, third) == (CONFIRMED, CONFIRMED)
     assert isinstance(second, PermanentError)
     assert [post["text"] for post in slack.posts(channel)] == ["a", "b"]
+
+
+def test_bytes_in_the_codec_that_nobody_rendered_are_rendered_or_refused_alone(
+    slack: SlackServer, channel: str
+) -> None:
+    """JSON that came from a channel is rendered; bytes that are no JSON are refused."""
+    with bot(slack, channel, template="M {mag}", **FAST) as producer:
+        first, second = producer.deliver([Message(b'{"mag": 3}'), Message(b"no JSON")])
+    assert first is CONFIRMED
+    assert isinstance(second, DecodeError)
+    assert [post["text"] for post in slack.posts(channel)] == ["M 3"]
 
 
 def test_a_long_text_becomes_several_posts_and_nothing_is_lost(

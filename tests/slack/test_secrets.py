@@ -10,7 +10,7 @@ import pytest
 
 from geowatch_core import GeoWatchError, Message, provision_producer
 from tools.local import HOST, free_ports
-from tools.slack_server import SlackServer
+from tools.slack import SlackServer
 
 CANARY = "canary-0d6f1c52"
 FAULTS: list[dict[str, Any]] = [
@@ -59,11 +59,10 @@ def test_no_error_path_shows_a_secret(
 ) -> None:
     """Outcomes, causes, log lines at DEBUG and output hold no part of a secret."""
     slack.fault("chat.postMessage" if role == "bot" else "webhook", channel=channel, **fault)
-    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, "slack_sdk"):
-        for name in ("slack_sdk.webhook.client", "slack_sdk.web.base_client", "urllib3"):
-            logging.getLogger(name).setLevel(logging.DEBUG)
-        with provision_producer("slack", **made(slack.url, role, channel)) as producer:
-            (outcome,) = producer.deliver([Message.of("alert")])
+    for name in (None, "slack_sdk", "slack_sdk.webhook.client", "slack_sdk.web.base_client"):
+        caplog.set_level(logging.DEBUG, name)
+    with provision_producer("slack", **made(slack.url, role, channel)) as producer:
+        (outcome,) = producer.deliver([Message.of("alert")])
     shown = everything(outcome if isinstance(outcome, Exception) else None)
     out, err = capfd.readouterr()
     assert CANARY not in shown + repr(producer) + caplog.text + out + err

@@ -12,7 +12,7 @@ from geowatch_core import ConfigurationError, EncodeError, OptionsError, Path
 from geowatch_core.provision import make_codec
 from geowatch_slack.alert import Alert, unpacked
 from geowatch_slack.template import Template, escaped
-from tools.slack_server import markup
+from tools.slack import markup
 
 QUAKE: dict[str, Any] = {
     "type": "Feature",

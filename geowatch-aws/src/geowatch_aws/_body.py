@@ -26,6 +26,9 @@ ATTRIBUTE: Final = "geowatch"
 _UNSAFE: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What SQS refuses: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html"""
 
+_NOTHING: Final = " "
+"""The body of no bytes at all: it cannot be empty."""
+
 _OVERHEAD: Final = len(ATTRIBUTE) + len("String")
 
 
@@ -46,7 +49,7 @@ def packed(message: Message) -> tuple[str, str]:
     """The body, and the text of the attribute; empty where there is no need of one."""
     body = _text(message.data)
     if body is None:
-        body, coded = b64encode(message.data).decode(), True
+        body, coded = b64encode(message.data).decode() or _NOTHING, True
     else:
         coded = False
     if not coded and message.key is None and message.time is None and not message.headers:
@@ -83,7 +86,7 @@ def unpacked(body: str, attributes: Mapping[str, Any]) -> Message:
     data = body.encode()
     if beside.base64:
         try:
-            data = b64decode(data, validate=True)
+            data = b64decode(body.strip(_NOTHING), validate=True)
         except binascii.Error:
             headers += ((ATTRIBUTE, _value(ours)),)  # so that whoever meets it knows why
     return Message(data, beside.key, (*beside.headers, *headers), beside.time)

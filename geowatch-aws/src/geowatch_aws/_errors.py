@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 from geowatch_aws._hidden import hidden
 from geowatch_core.errors import GeoWatchError, PermanentError, RetryableError, TooLargeError
 
-__all__ = ["Refusal", "code_of", "refusal", "refused", "status_of", "translated"]
+__all__ = ["Refusal", "code_of", "is_denied", "refusal", "refused", "status_of", "translated"]
 
 Refusal = RetryableError | PermanentError
 
@@ -57,6 +57,7 @@ _TOO_LARGE: Final = frozenset({
 _PASSING: Final = (
     boto.ConnectionError,
     boto.HTTPClientError,
+    boto.ConnectionError,
     boto.ChecksumError,
     boto.CredentialRetrievalError,
     boto.FlexibleChecksumError,
@@ -67,6 +68,9 @@ _PASSING: Final = (
 """A request that did not get through, or an answer that was damaged or cut short."""
 
 _FIXES: Final = {
+    "301": "Correct aws_region: the bucket is in another one.",
+    "403": "Give the credentials the right to, or use others.",
+    "404": "Correct aws_bucket, or create the bucket.",
     "AccessDenied": "Give the credentials the right to, or use others.",
     "AuthFailure": "Correct the credentials.",
     "ExpiredToken": "Get new temporary credentials.",
@@ -176,6 +180,11 @@ def status_of(error: BaseException | None) -> int:
     """The HTTP status, if this is an answer of a service; 0 if not."""
     answer: Any = error.response if isinstance(error, boto.ClientError) else {}
     return int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
+
+
+def is_denied(error: BaseException | None) -> bool:
+    """Whether the service answered that these credentials may not do that."""
+    return code_of(error) in ("AccessDenied", "AccessDeniedException", "AuthorizationError")
 
 
 def _retry_after(answer: Any) -> float | None:

@@ -59,7 +59,7 @@ class Fifo:
         self._read = None if identity is None else codec.reader([identity])
         self._strict = strict
         self._by_content = by_content and identity is None
-        self._held: set[str] = set()
+        self._held: dict[str, float | None] = {}
         self._failed: OrderedDict[tuple[str, bytes], deque[str]] = OrderedDict()
         self._changing = threading.Lock()
 
@@ -91,7 +91,7 @@ class Fifo:
         for message, identity in zip(messages, given, strict=True):
             group = group_of(message)
             if group in self._held:
-                fields.append(_waits(group))
+                fields.append(_waits(group, self._held[group]))
                 continue
             entry = {"MessageGroupId": group}
             if not self._by_content:
@@ -109,7 +109,7 @@ class Fifo:
         for message, entry, outcome in zip(messages, fields, outcomes, strict=True):
             if isinstance(outcome, RetryableError):
                 group = entry["MessageGroupId"]
-                self._held.add(group)
+                self._held[group] = outcome.retry_after
                 self._keep(group, message, entry.get("MessageDeduplicationId"))
 
     def _given(self, messages: Sequence[Message]) -> list[str | None]:
@@ -143,9 +143,10 @@ class Fifo:
                 self._failed.popitem(last=False)
 
 
-def _waits(group: str) -> RetryableError:
+def _waits(group: str, retry_after: float | None) -> RetryableError:
     return RetryableError(
         "An earlier message of the same group is to be sent again, and must not be overtaken",
         got=group,
         fix="Send them again in order.",
+        retry_after=retry_after,
     )

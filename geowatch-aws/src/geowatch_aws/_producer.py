@@ -35,9 +35,9 @@ class EntryProducer(Producer):
     def _send(self, entries: Sequence[Mapping[str, Any]]) -> Sequence[Outcome]:
         """One call of the service; what became of each entry, whose ``Id`` is its number."""
 
-    def _attributes(self, messages: Sequence[Message]) -> Sequence[Mapping[str, Any]] | None:
-        """Attributes of each message besides ours, if the backend has any."""
-        return None
+    def _attributes(self, message: Message) -> Mapping[str, Any]:
+        """Attributes of a message besides ours, if the backend has any."""
+        return {}
 
     def deliver_encoded(self, messages: Sequence[Message]) -> list[Outcome]:
         """Deliver messages whose ``data`` is already in this producer's codec.
@@ -83,12 +83,11 @@ class EntryProducer(Producer):
         return outcomes
 
     def _entries(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
-        others = self._attributes(messages)
         entries: list[dict[str, Any]] = []
         for index, message in enumerate(messages):
             text, beside = packed(message)
             entry: dict[str, Any] = {"Id": str(index), self.body: text}
-            attributes = dict(others[index]) if others else {}
+            attributes = {**self._attributes(message)}
             if beside:
                 attributes[ATTRIBUTE] = {"DataType": "String", "StringValue": beside}
             if attributes:

@@ -1,5 +1,6 @@
 """GeoWatch moves geospatial messages between any two channels without losing one."""
 
+import geowatch_core._interrupt  # noqa: F401 - first, so that an interrupt is no traceback
 from geowatch_core.backend import API_VERSION, Backend, RoleSpec
 from geowatch_core.broker import Broker
 from geowatch_core.capabilities import Capabilities, Order, Settlement

@@ -103,6 +103,11 @@ class Options:
         """What it is called when it was not given a name: what tells channels apart."""
         return ""
 
+    @property
+    def loop(self) -> str | None:
+        """What a broker cannot consume from and deliver to at once; None where it can."""
+        return None
+
 
 @attrs.frozen(kw_only=True)
 class TopicOptions(Options):

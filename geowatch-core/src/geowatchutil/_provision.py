@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import geowatch_core
@@ -55,16 +56,33 @@ def broker(
     table: Mapping[str, Any], shared: Mapping[str, Any] | None, *, verbose: bool
 ) -> GeoWatchBroker:
     """A broker from a table of 2015; what its entries have in common stands in `shared`."""
+    with ExitStack() as opened:
 
-    def nodes(mode: str, key: str) -> list[GeoWatchNode]:
-        return [
-            node(each["backend"], mode, None, **_own(each, shared), topic=topic)[1]
-            for each in _enabled(table, key)
-            for topic in each.get("topics", [each.get("topic")])
-        ]
+        def nodes(mode: str, key: str) -> list[GeoWatchNode]:
+            return [
+                opened.enter_context(
+                    node(each["backend"], mode, None, **_own(each, shared), topic=topic)[1]
+                )
+                for each in _enabled(table, key)
+                for topic in each.get("topics", [each.get("topic")])
+            ]
 
+        made = _broker(table, nodes, opened, verbose=verbose)
+        opened.pop_all()
+    return made
+
+
+def _broker(
+    table: Mapping[str, Any],
+    nodes: Callable[[str, str], list[GeoWatchNode]],
+    opened: ExitStack,
+    *,
+    verbose: bool,
+) -> GeoWatchBroker:
     stores = [
-        store(each["backend"], **{**_own(each, {}), **each.get("options", {})})
+        opened.enter_context(
+            store(each["backend"], **{**_own(each, {}), **each.get("options", {})})
+        )
         for each in _enabled(table, "stores_out")
     ]
     return GeoWatchBroker(

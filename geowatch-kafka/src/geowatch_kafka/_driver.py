@@ -37,6 +37,7 @@ __all__ = [
     "Producer",
     "TopicPartition",
     "create_topic",
+    "delete_topic",
     "error_of",
     "largest_batch",
     "made",
@@ -210,6 +211,19 @@ def create_topic(
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise
+
+
+def delete_topic(settings: Mapping[str, Any], config: Config, topic: str, timeout: float) -> None:
+    """Delete a topic.
+
+    Raises:
+        RetryableError: the servers did not answer.
+        PermanentError: they refused.
+    """
+    what = f"Kafka did not delete the topic {topic}"
+    admin = made(AdminClient, _for_admin(settings), config, what)
+    with translated(what, config, got=topic):
+        admin.delete_topics([topic], request_timeout=timeout)[topic].result()
 
 
 def largest_batch(

@@ -137,6 +137,11 @@ class KafkaConsumer(Consumer):
         same_process(self.name, self._process)
         self._shelf.give_back(messages)
 
+    def _delete_topic(self) -> bool:
+        given = self._options
+        _driver.delete_topic(self._settings(), given.config, self._topic, given.timeout)
+        return True
+
     def _close(self) -> None:
         self._shelf.close()
         if self._poller is not None and os.getpid() == self._process:

@@ -162,6 +162,11 @@ class KafkaProducer(Producer):
         what = f"Kafka did not take a message for {self._topic}"
         return _driver.error_of(error, what, options.config, got=len(message.data))
 
+    def _delete_topic(self) -> bool:
+        given = self._options
+        _driver.delete_topic(self._settings(), given.config, self._topic, given.timeout)
+        return True
+
     def _close(self) -> None:
         if os.getpid() != self._process:
             return

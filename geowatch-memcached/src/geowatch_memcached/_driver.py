@@ -199,6 +199,8 @@ class Node:
             raise self._said(error) from error
         except ssl.SSLError as error:
             raise self._not_secured(error) from error
+        except (ConnectionResetError, BrokenPipeError) as error:
+            raise self._closed() from error
         except OSError as error:
             what = f"memcached did not answer: {str(error) or type(error).__name__}"
             fix = "See that it runs and can be reached, or give a longer timeout."
@@ -209,8 +211,7 @@ class Node:
     def _said(self, error: MemcacheError) -> GeoWatchError:
         text = _text(error)
         if isinstance(error, MemcacheUnexpectedCloseError):
-            fix = "See that it still runs, and whether it wants TLS (tls = true)."
-            return RetryableError("memcached closed the connection", got=self.name, fix=fix)
+            return self._closed()
         if isinstance(error, MemcacheUnknownError):
             return self._nonsense(error)
         if isinstance(error, MemcacheServerError):
@@ -224,6 +225,10 @@ class Node:
             return PermanentError(f"memcached says: {text}", got=self.name, fix=fix)
         fix = "See that a memcached of version 1.4 or later listens there."
         return PermanentError(f"memcached refused a command: {text}", got=self.name, fix=fix)
+
+    def _closed(self) -> RetryableError:
+        fix = "See that it still runs, and whether it wants TLS (tls = true)."
+        return RetryableError("memcached closed the connection", got=self.name, fix=fix)
 
     def _nonsense(self, error: Exception) -> RetryableError:
         fix = "See that what listens there is memcached."

@@ -24,3 +24,8 @@ def safe_key(text: str) -> str:
         return text
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return f"{_UNSAFE.sub('_', text[:_READABLE])}~{digest}"
+
+
+def safe_beginning(text: str) -> str:
+    """As `safe_key`, with room for 50 characters more behind it."""
+    return safe_key(text) if len(text) <= LONGEST - 50 else safe_key(text + " ")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import threading
 import uuid
 
 from geowatch_core.errors import GeoWatchError
 from geowatch_memcached._driver import Cluster
-from geowatch_memcached._key import safe_key
 
+_TOKEN = re.compile(rb"[0-9a-f]{32}")
 _log = logging.getLogger(__name__)
 
 
@@ -22,7 +23,7 @@ class Owner:
 
     Args:
         cluster: where it shows itself.
-        place: what the windows that share have in common.
+        place: what the windows that share have in common; begins its key.
         lease: seconds that the key lives without being renewed.
     """
 
@@ -59,6 +60,8 @@ class Owner:
         Raises:
             RetryableError: memcached did not answer.
         """
+        if not _TOKEN.fullmatch(token):
+            return False  # whatever another program keeps there, it is no reservation
         key = self._key(token)
         return self._cluster.node(key).get(key) is not None
 
@@ -75,4 +78,4 @@ class Owner:
         self._cluster.node(key).set(key, b"alive", math.ceil(self._lease) + 1)
 
     def _key(self, token: bytes) -> str:
-        return safe_key(f"{self._place}/owner/{token.decode('ascii', 'replace')}")
+        return f"{self._place}/owner/{token.decode()}"

@@ -42,7 +42,8 @@ class MemcachedStore(Store):
         self._options = options
         self._key = safe_key(options.full_key)
         self._one_at_a_time = threading.Lock()
-        self._known: set[bytes | None] = {None}
+        self._known: set[bytes] = set()
+        self._tried: bytes | None = None
         self._unsure: tuple[list[bytes], bytes] | None = None
 
     def _open(self) -> None:
@@ -101,17 +102,26 @@ class MemcachedStore(Store):
 
     def _read(self) -> Iterator[bytes]:
         document = self._node.get(self._key)
-        self._known = {document}
+        self._known = set() if document is None else {document}
+        self._tried = None
         return iter(() if document is None else (document,))
 
     def _replace(self, document: bytes) -> None:
         """Write over what is known here, and over nothing else."""
         held = self._node.gets(self._key)
-        # A write whose reply was lost may be there by now: what this store tried is known, too.
-        if held is not None and held[0] not in self._known and held[0] != document:
+        if held is not None and held[0] not in self._known:
             raise self._overtaken()
-        self._known.add(document)
-        if not self._put(document, held):
+        if held is not None and held[0] == self._tried == document:
+            return  # only the reply to the last try was lost
+        try:
+            stored = self._put(document, held)
+        except RetryableError:
+            # It may be there by now, or soon, and is known then.
+            self._known.add(document)
+            self._tried = document
+            raise
+        self._tried = None
+        if not stored:
             raise self._overtaken()
         self._known = {document}
 
@@ -120,6 +130,7 @@ class MemcachedStore(Store):
         for _ in range(_TURNS):
             held = self._node.gets(self._key)
             if held is not None and self._unsure == (items, held[0]):
+                self._unsure = None
                 return  # only the reply to the last try was lost
             before = [] if held is None else list(self.codec.unpack(held[0]))
             document = self._fitting([*before, *items][-(self._options.keep or 0) :])

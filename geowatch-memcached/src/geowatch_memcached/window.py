@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from geowatch_core.errors import PermanentError
 from geowatch_core.window import Window
 from geowatch_memcached._driver import Cluster, Node, can_compare
-from geowatch_memcached._key import safe_key
+from geowatch_memcached._key import safe_beginning
 from geowatch_memcached._owner import Owner
 
 DONE = b"done"
@@ -38,7 +38,7 @@ class MemcachedWindow(Window):
         self, connected: Callable[[], Cluster], place: str, expire: int, lease: float
     ) -> None:
         self._connected = connected
-        self._place = place
+        self._place = safe_beginning(place)
         self._expire = expire
         self._lease = lease
         self._owner: Owner | None = None
@@ -158,4 +158,4 @@ class MemcachedWindow(Window):
         return iter(groups.values())
 
     def _key(self, identity: bytes) -> str:
-        return safe_key(f"{self._place}/{identity.hex()}")
+        return f"{self._place}/{identity.hex()}"

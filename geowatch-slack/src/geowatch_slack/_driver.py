@@ -128,26 +128,37 @@ class Bot:
         name = name.removeprefix("#")
         if _ID.fullmatch(name):
             return name
+        found = self._channel(name)
+        return None if found is None else str(found.get("id"))
+
+    def ensure_channel(self, name: str) -> str:
+        """The id of a channel that the bot is in, made if it was not there."""
+        name = name.removeprefix("#")
+        if _ID.fullmatch(name):
+            return name  # an id is given by Slack, to what is there
+        found = self._channel(name)
+        if found is None:
+            answer = self._call("conversations.create", {"name": name})
+            made = answer.get("channel")
+            return str(made.get("id")) if isinstance(made, dict) else name
+        if not found.get("is_member"):
+            self._call("conversations.join", {"channel": str(found.get("id"))})
+        return str(found.get("id"))
+
+    def _channel(self, name: str) -> dict[str, Any] | None:
+        """What Slack says of a channel of that name."""
         cursor = ""
         while True:
             kinds = {"types": "public_channel,private_channel", "exclude_archived": "1"}
             more = {"cursor": cursor} if cursor else {}
             answer = self._call("conversations.list", {**kinds, "limit": "200", **more})
             for channel in _list(answer.get("channels")):
-                if channel.get("name") == name:
-                    return str(channel.get("id"))
-            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+                if _is_map(channel) and channel.get("name") == name:
+                    return dict(channel)
+            more_of = answer.get("response_metadata")
+            cursor = str(more_of.get("next_cursor") or "") if isinstance(more_of, dict) else ""
             if not cursor:
                 return None
-
-    def ensure_channel(self, name: str) -> str:
-        """The id of a channel that the bot is in, made if it was not there."""
-        found = self.channel_id(name)
-        if found is None:
-            made = self._call("conversations.create", {"name": name.removeprefix("#")})
-            return str((made.get("channel") or {}).get("id"))
-        self._call("conversations.join", {"channel": found})
-        return found
 
     def _call(self, method: str, given: dict[str, Any], as_json: bool = False) -> dict[str, Any]:
         def call() -> object:

@@ -17,7 +17,6 @@ from geowatch_slack.template import Template
 __all__ = ["SlackCodec", "geowatch_codecs"]
 
 _JSON = JsonCodec()
-_WHOLE = Template.parse("{}")
 
 
 @attrs.frozen(kw_only=True)
@@ -32,7 +31,7 @@ class SlackCodec(Codec):
     content_type: ClassVar[str] = CONTENT_TYPE
 
     template: Template = option(
-        _WHOLE,
+        "{}",
         doc="The text, with places such as {properties.mag}; the whole value, if not given.",
         converter=lambda given: given if isinstance(given, Template) else Template.parse(given),
     )

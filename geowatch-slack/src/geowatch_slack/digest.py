@@ -51,6 +51,16 @@ class Digest:
     worst: Path
     map_link: Template | None
 
+    @classmethod
+    def of(cls, identifier: str, worst: str, map_link: str) -> Digest:
+        """A digest as the options say; an empty link is none.
+
+        Raises:
+            ConfigurationError: a path or the link is none.
+        """
+        link = Template.parse_address(map_link) if map_link else None
+        return cls(identifier=Path.parse(identifier), worst=Path.parse(worst), map_link=link)
+
     def item(self, alert: Alert) -> Item:
         """One message, to be put into a digest."""
         try:
@@ -99,7 +109,7 @@ class Digest:
         number, index = max(rated)
         worst = group[-index]
         text = _short(worst.alert.text)
-        label = escaped(str(self.worst))
+        label = escaped(self.worst.steps[-1] if self.worst.steps else "value")
         return [f"Greatest {label}: {msgspec.json.encode(number).decode()} ({text})"]
 
     def _area_line(self, group: Sequence[Item]) -> list[str]:

@@ -41,6 +41,15 @@ def _is_webhook(_: Any, attribute: attrs.Attribute[Any], given: Secret | None) -
         _check_address(given.reveal(), shown="***")
 
 
+def _is_token(_: Any, attribute: attrs.Attribute[Any], given: Secret | None) -> None:
+    """Refuse what no header can carry: the client would show it in its error."""
+    text = "" if given is None else given.reveal().strip()
+    if given is not None and not (text and text.isascii() and text.isprintable()):
+        raise ConfigurationError(
+            "This is not a token", got="***", fix="Give the bot token of an app, xoxb-…."
+        )
+
+
 def _check_address(url: str, shown: str) -> None:
     """Refuse what is no address, and one on which a secret would travel in clear."""
     try:
@@ -65,26 +74,22 @@ def _is_here(host: str) -> bool:
         return False
 
 
-def _path(given: Any) -> Path:
-    if not isinstance(given, str | Path):
-        raise TypeError(f"Expected `str`, got `{type(given).__name__}`")
-    return given if isinstance(given, Path) else Path.parse(given)
+def _is_path(_: Any, attribute: attrs.Attribute[Any], given: str) -> None:
+    Path.parse(given)
 
 
 def _template(given: Any) -> Template:
     return given if isinstance(given, Template) else Template.parse(given)
 
 
-def _map_link(given: Any) -> Template:
-    template = given if isinstance(given, Template) else Template.parse_address(given)
-    for part in template.parts:
+def _is_map_link(_: Any, attribute: attrs.Attribute[Any], given: str) -> None:
+    for part in Template.parse_address(given).parts:
         if isinstance(part, Place) and str(part.path) not in _EDGES:
             raise ConfigurationError(
                 "A link to a map has a place that is no edge of a box",
                 got=f"{{{part.path}}}",
                 fix="Write {west}, {south}, {east} or {north}, in degrees.",
             )
-    return template
 
 
 @attrs.frozen(kw_only=True)
@@ -106,7 +111,9 @@ class _SlackOptions(TopicOptions):
 class SlackConsumerOptions(_SlackOptions):
     """Options of a consumer."""
 
-    token: Secret = option(doc="The bot token of an app, xoxb-….", converter=Secret)
+    token: Secret = option(
+        doc="The bot token of an app, xoxb-….", converter=Secret, validator=_is_token
+    )
     position: str = option(doc="The file that remembers how far the channel was acked.")
     start: Literal["latest", "earliest"] = option(
         "latest", doc="Where to begin without such a file: with what is new, or with all there is."
@@ -134,7 +141,10 @@ class SlackProducerOptions(_SlackOptions):
     codec: Any = option("slack", doc="A codec's name, or a table with its name and options.")
     topic: str = option("", doc="The channel. A webhook has its own; there it is a name only.")
     token: Secret | None = option(
-        None, doc="The bot token of an app, xoxb-….", converter=_optional(Secret)
+        None,
+        doc="The bot token of an app, xoxb-….",
+        converter=_optional(Secret),
+        validator=_is_token,
     )
     url_webhook: Secret | None = option(
         None,
@@ -157,18 +167,16 @@ class SlackProducerOptions(_SlackOptions):
         doc="Seconds that messages may wait for the pace; what would wait longer is digested.",
         validator=at_least(0),
     )
-    digest_id: Path = option(
-        Path(("id",)), doc="Where a message says what it is called.", converter=_path
-    )
-    digest_worst: Path = option(
-        Path(("properties", "mag")),
+    digest_id: str = option("id", doc="Where a message says what it is called.", validator=_is_path)
+    digest_worst: str = option(
+        "properties.mag",
         doc="Where the number is whose greatest a digest shows.",
-        converter=_path,
+        validator=_is_path,
     )
-    digest_map: Template | None = option(
-        Template.parse_address(_OSM),
-        doc="The link to a map, with places west, south, east and north; null for none.",
-        converter=_optional(_map_link),
+    digest_map: str = option(
+        _OSM,
+        doc="The link to a map, with places west, south, east and north; empty for none.",
+        validator=_is_map_link,
     )
 
     def __attrs_post_init__(self) -> None:

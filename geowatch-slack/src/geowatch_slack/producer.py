@@ -11,6 +11,7 @@ import attrs
 from geowatch_core import (
     CONFIRMED,
     Codec,
+    CodecError,
     ConfigurationError,
     Message,
     Outcome,
@@ -50,11 +51,7 @@ class SlackProducer(Producer):
         self._options = options
         self._rendered = codec.content_type == CONTENT_TYPE
         self._closing = threading.Event()
-        self._digest = Digest(
-            identifier=options.digest_id,
-            worst=options.digest_worst,
-            map_link=options.digest_map,
-        )
+        self._digest = Digest.of(options.digest_id, options.digest_worst, options.digest_map)
         channel = options.url_webhook or (options.base_url, options.token, options.full_topic)
         self._pace = pace_of(channel, options.per_second, options.burst)
 
@@ -81,7 +78,7 @@ class SlackProducer(Producer):
         for index, message in enumerate(messages):
             try:
                 alerts[index] = self._alert(message)
-            except PermanentError as error:
+            except (PermanentError, CodecError) as error:
                 outcomes[index] = error
         for indexes, alert in self._planned(alerts):
             self._deliver_one(indexes, alert, alerts, outcomes)
@@ -92,6 +89,7 @@ class SlackProducer(Producer):
 
         Raises:
             PermanentError: there is nothing in it to see, it is too large, or it is no text.
+            CodecError: it is in the codec slack, and was not rendered nor can be.
         """
         alert = self._read(message.data)
         if alert.blocks is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 from tests.aws.conftest import raw_client
 from tests.aws.kinesis.harness import batches
@@ -27,6 +27,18 @@ class Stream:
         self.client.create_stream(StreamName=name, ShardCount=shards)
         self.until_active()
 
+    @classmethod
+    def there(cls, url: str, name: str) -> Self:
+        """One that is there already."""
+        stream = cls.__new__(cls)
+        stream.name, stream.url, stream.client = name, url, raw_client("kinesis", url)
+        return stream
+
+    @staticmethod
+    def keys(url: str) -> dict[str, Any]:
+        """What leads to its server."""
+        return {**KEYS, "endpoint_url": url}
+
     def close(self) -> None:
         """Delete it."""
         self.client.delete_stream(StreamName=self.name)
@@ -35,7 +47,7 @@ class Stream:
     @property
     def options(self) -> dict[str, Any]:
         """What leads to it."""
-        return {**KEYS, "endpoint_url": self.url, "topic": self.name}
+        return {**self.keys(self.url), "topic": self.name}
 
     @property
     def reading(self) -> dict[str, Any]:

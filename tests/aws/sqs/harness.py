@@ -11,6 +11,7 @@ from geowatch_core.backend import RoleName
 from geowatch_core.message import Message
 from geowatch_core.testing import Fault, Harness
 from tests.aws import queue
+from tests.aws.canary import SECRETS, given_to
 from tests.aws.faults import Entries, broken
 
 
@@ -45,23 +46,14 @@ class SqsHarness(Harness):
 
     def options(self, role: RoleName) -> Mapping[str, Any]:
         """Those that lead to moto."""
-        given: dict[str, Any] = {
-            "topic": self.topic,
-            "endpoint_url": self._url,
-            "aws_region": "us-east-1",
-            "aws_access_key_id": "canary-no-secret",
-            **self.secrets(),
-        }
+        given = {"topic": self.topic, **given_to(self._url)}
         if role == "consumer":
             given["wait"] = 0  # or else every check would wait for a poll to end
         return given
 
     def secrets(self) -> Mapping[str, str]:
         """Two of them."""
-        return {
-            "aws_secret_access_key": "canary-4b07c2-secret",
-            "aws_session_token": "canary-91d5ee-token",
-        }
+        return SECRETS
 
     def raw_put(self, messages: Sequence[Message]) -> None:
         """Send them with boto3."""
@@ -104,3 +96,8 @@ class FifoHarness(SqsHarness):
 
     suffix: ClassVar[str] = ".fifo"
     attributes: ClassVar[Mapping[str, str]] = {"FifoQueue": "true"}
+
+    def options(self, role: RoleName) -> Mapping[str, Any]:
+        """A batch in one call, so that faults befall its entries."""
+        more = {"strict_order": False} if role == "producer" else {}
+        return {**super().options(role), **more}

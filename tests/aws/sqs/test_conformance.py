@@ -1,4 +1,8 @@
-"""The conformance kit, for a standard and for a FIFO queue."""
+"""The conformance kit, for a standard queue, and for the producer of a FIFO queue.
+
+The consumer of a FIFO queue has tests of its own: while it holds messages of a group the queue
+gives nobody more of that group, and the kit holds what it has received.
+"""
 
 from geowatch_core.testing import BackendKit, ConsumerKit, ProducerKit, deviates
 from tests.aws.sqs.harness import FifoHarness, SqsHarness
@@ -26,14 +30,6 @@ class TestSqsProducer(ProducerKit):
     def test_order_is_kept(self) -> None:
         """An open producer of a standard queue claims no order."""
         assert self.producer().capabilities.order == "none"
-
-
-class TestSqsFifo(BackendKit):
-    harness = FifoHarness
-
-
-class TestSqsFifoConsumer(ConsumerKit):
-    harness = FifoHarness
 
 
 class TestSqsFifoProducer(ProducerKit):

@@ -1,5 +1,6 @@
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -139,7 +140,9 @@ def test_backends_are_listed_and_a_broken_one_with_its_cause(tmp_path: Path) -> 
     assert re.split(r"  +", header) == ["backend", "roles", "distribution", "what it is"]
     assert cells[0] == ["broken", "broken", "geowatch-broken 1.2", "see below"]
     assert cells[1] == ["cache", "store", "geowatch-cache 1.2", "Forgets"]
-    assert [row[0] for row in cells[2:5]] == ["django-outbox", "file", "memory"]
+    names = [row[0] for row in cells[:-1]]
+    assert names == sorted(names)
+    assert {"file", "memory"} < set(names)
     assert rows[-1].startswith("broken: geowatch-broken 1.2 failed to load: RuntimeError: broken")
 
 
@@ -158,8 +161,12 @@ def test_names_are_listed_without_importing_anything(tmp_path: Path) -> None:
     """A backend that cannot even be imported has a name."""
     install(tmp_path, cache=CACHE, broken=BROKEN)
     done = run(tmp_path, "backends", "--names", PYTHONPATH=str(tmp_path))
-    assert done.stdout.split() == ["broken", "cache", "django-outbox", "file", "memory"]
-    assert run(tmp_path, "codecs", "--names").stdout.split() == ["geojson", "json", "list", "plain"]
+    names = done.stdout.split()
+    assert names == sorted(names)
+    assert {"broken", "cache", "file", "memory"} < set(names)
+    codecs = run(tmp_path, "codecs", "--names").stdout.split()
+    assert codecs == sorted(codecs)
+    assert {"geojson", "json", "list", "plain"} <= set(codecs)
 
 
 def test_one_backend_is_described_with_its_options(tmp_path: Path) -> None:
@@ -181,13 +188,9 @@ def test_an_unknown_backend_is_2_and_says_what_to_install(tmp_path: Path) -> Non
 def test_codecs_are_listed(tmp_path: Path) -> None:
     """With what they are; one of them with its options."""
     out = run(tmp_path, "codecs").stdout
-    assert [line.split()[0] for line in out.splitlines()] == [
-        "codec",
-        "geojson",
-        "json",
-        "list",
-        "plain",
-    ]
+    names = [line.split()[0] for line in out.splitlines()]
+    assert names[0] == "codec"
+    assert {"geojson", "json", "list", "plain"} <= set(names)
     assert run(tmp_path, "codecs", "json").stdout.startswith("json: ")
 
 
@@ -220,10 +223,49 @@ def test_an_interrupt_before_anything_runs_is_130(monkeypatch: pytest.MonkeyPatc
     assert main(["check", "a.toml"]) == 130
 
 
+INTERRUPTED = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from geowatch_core.cli import main
+sys.exit(main(["check", "a.toml"]))
+"""
+
+
+@pytest.mark.parametrize(
+    "module", ["geowatch_core.broker", "geowatch_core.cli", "geowatch_core.config.reader"]
+)
+def test_an_interrupt_while_the_command_is_imported_is_130(tmp_path: Path, module: str) -> None:
+    """Among the first and the last that it imports: no traceback, and nothing said."""
+    program = tmp_path / "geowatch-core"
+    program.write_text(INTERRUPTED)
+    done = subprocess.run(
+        [sys.executable, program, module], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_an_interrupt_while_a_library_is_imported_is_raised(tmp_path: Path) -> None:
+    """A program that imports geowatch_core sees its own interrupts."""
+    program = tmp_path / "mine"
+    program.write_text(INTERRUPTED)
+    done = subprocess.run(
+        [sys.executable, program, "geowatch_core.broker"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "KeyboardInterrupt" in done.stderr
+
+
 def test_importing_geowatch_core_imports_nothing_of_the_command(tmp_path: Path) -> None:
     """A library must not cost what only its command needs."""
-    import subprocess
-
     code = (
         "import sys, geowatch_core\n"
         "for name in ('argparse', 'tomllib', 'json', 'rich', 'importlib_metadata', "

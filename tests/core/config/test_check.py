@@ -196,6 +196,24 @@ def test_what_a_backend_cannot_do_is_found(keys: Table, text: str) -> None:
     assert text in found[0]
 
 
+@pytest.mark.parametrize("sink", ["producers", "stores_out", "dead_letter"])
+def test_a_file_that_a_broker_would_feed_itself_is_found(tmp_path: Path, sink: str) -> None:
+    """By whichever name or link: it would consume what it delivers, or write over its source."""
+    (tmp_path / "link").symlink_to(tmp_path)
+    source = {"backend": "file", "path": str(tmp_path / "quakes.jsonl"), "codec": "json"}
+    for path in (tmp_path / "quakes.jsonl", tmp_path / "link/quakes.jsonl"):
+        target = {"backend": "file", "path": str(path), "append": True, "codec": "json"}
+        if sink == "producers":
+            del target["append"]
+        keys: Table = {sink: target if sink == "dead_letter" else [target]}
+        if sink == "dead_letter":
+            del target["append"]
+        (found,) = said(simple(consumers=[source], **keys))
+        assert f"delivers to file:{path} what it consumes from there" in found
+    other = {"backend": "file", "path": str(tmp_path / "strong.jsonl"), "codec": "json"}
+    assert said(simple(consumers=[source], producers=[other])) == []
+
+
 @pytest.mark.usefixtures("plugins")
 def test_loss_is_accepted_by_best_effort() -> None:
     """The same configuration, with the words that accept it, has no mistake."""

@@ -71,7 +71,7 @@ def test_killed_while_it_appends_it_leaves_no_half_line(tmp_path: Path) -> None:
     """SIGKILL cuts a large write short: every confirmed line is there then, and no half one."""
     path = tmp_path / "out"
     seed = random.randrange(1 << 32)
-    print("seed", seed)  # noqa: T201  # shown if the test fails, to repeat it
+    print("seed", seed)  # shown if the test fails, to repeat it
     chance = random.Random(seed)
     confirmed = 0
     for _ in range(6):

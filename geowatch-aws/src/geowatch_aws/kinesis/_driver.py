@@ -85,6 +85,11 @@ class Client:
         """Let go of the connections."""
         self._session.close()
 
+    def delete(self) -> None:
+        """Delete the stream, with all that it holds."""
+        with translated("delete the stream", self._name):
+            self._client.delete_stream(StreamName=self._name)
+
     def open(self, create: int | None) -> Stream:
         """Look at the stream, once it can be used.
 
@@ -186,10 +191,17 @@ class Client:
     def put(self, entry: Entry, after: str | None) -> str:
         """Put one record, behind the one of that sequence number; its own sequence number."""
         order = {} if after is None else {"SequenceNumberForOrdering": after}
-        with translated("put a record", self._name):
-            answer = self._client.put_record(
-                StreamName=self._name, Data=entry.data, PartitionKey=entry.key, **order
-            )
+        try:
+            with translated("put a record", self._name):
+                answer = self._client.put_record(
+                    StreamName=self._name, Data=entry.data, PartitionKey=entry.key, **order
+                )
+        except PermanentError as error:
+            if after is None or code_of(error.__cause__) != "InvalidArgumentException":
+                raise
+            # A number that means nothing to the service, as of a stream that was made anew. The
+            # record before this one was confirmed, so this one comes behind it all the same.
+            return self.put(entry, None)
         return str(answer["SequenceNumber"])
 
 

@@ -98,6 +98,10 @@ class KinesisConsumer(Consumer):
     def _nack(self, messages: Sequence[Message]) -> None:
         self._worker.nack(messages)
 
+    def _delete_topic(self) -> bool:
+        self._client.delete()
+        return True
+
     def _close(self) -> None:
         self._worker.stop()
         self._store.close()

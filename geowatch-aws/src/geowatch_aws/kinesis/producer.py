@@ -117,6 +117,10 @@ class KinesisProducer(Producer):
                 outcomes.append(CONFIRMED)
         return outcomes
 
+    def _delete_topic(self) -> bool:
+        self._client.delete()
+        return True
+
     def _close(self) -> None:
         self._client.close()
 

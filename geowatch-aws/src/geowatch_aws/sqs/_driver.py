@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from geowatch_aws._batch import answered
-from geowatch_aws._errors import Refusal, code_of, translated
+from geowatch_aws._errors import Refusal, code_of, is_denied, translated
 from geowatch_aws._session import Session
 from geowatch_aws.sqs.backend import ENTRIES, LARGEST, VISIBILITY
 from geowatch_aws.sqs.options import SqsOptions
@@ -22,7 +22,6 @@ Settled = Confirmed | Refusal | None
 
 _log = logging.getLogger(__name__)
 _MISSING: Final = ("QueueDoesNotExist", "NonExistentQueue")
-_DENIED: Final = ("AccessDenied", "AccessDeniedException")
 _EXPIRED: Final = (
     "InvalidParameterValue",
     "MessageNotInflight",
@@ -60,6 +59,11 @@ class Queue:
     def close(self) -> None:
         """Let go of the connections."""
         self._session.close()
+
+    def drop(self) -> None:
+        """Delete the queue, with all that it holds."""
+        with translated("delete the queue", self._name):
+            self._client.delete_queue(QueueUrl=self._url)
 
     def send(self, entries: Sequence[Mapping[str, Any]]) -> list[Confirmed | Refusal]:
         """Send at most ten; what became of each."""
@@ -139,7 +143,7 @@ class Queue:
                 )
             said = answer.get("Attributes") or {}
         except PermanentError as error:
-            if code_of(error.__cause__) not in _DENIED:
+            if not is_denied(error.__cause__):
                 raise
             _log.info("%s: its attributes may not be read: %s", self._name, error)
         self.largest = min(int(said.get("MaximumMessageSize") or LARGEST), LARGEST)

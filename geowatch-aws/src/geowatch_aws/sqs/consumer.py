@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from geowatch_aws._body import unpacked
+from geowatch_aws._body import ATTRIBUTE, unpacked
 from geowatch_aws._fifo import ONE_GROUP
 from geowatch_aws.sqs._driver import Queue
 from geowatch_aws.sqs._envelope import unwrapped
@@ -176,8 +176,8 @@ class SqsConsumer(Consumer):
             body, attributes = unwrapped(body, attributes)
         message = unpacked(body, attributes)
         group = (given.get("Attributes") or {}).get("MessageGroupId", "")
-        if message.key is None and group not in ("", ONE_GROUP):
-            message.key = group.encode()
+        if ATTRIBUTE not in attributes and group not in ("", ONE_GROUP):
+            message.key = group.encode()  # sent by others, to whom the group is what a key is
         message.position = Receipt(given["ReceiptHandle"], given["MessageId"], group, until)
         return message
 
@@ -203,6 +203,10 @@ class SqsConsumer(Consumer):
         with self._changed:
             self._not_before = 0.0
             self._changed.notify_all()
+
+    def _delete_topic(self) -> bool:
+        self._queue.drop()
+        return True
 
     def _close(self) -> None:
         with self._changed:

@@ -44,6 +44,10 @@ class SqsProducer(EntryProducer):
                 by_content=self._queue.by_content,
             )
 
+    def _delete_topic(self) -> bool:
+        self._queue.drop()
+        return True
+
     def _close(self) -> None:
         self._queue.close()
 

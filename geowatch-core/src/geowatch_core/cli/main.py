@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from geowatch_core._interrupt import hand_over
 from geowatch_core.cli import check, listing, output, run
 from geowatch_core.cli.exits import TEXT, Exit, code_of
 from geowatch_core.scaffold import command as new
@@ -23,6 +24,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    try:
+        hand_over()
+        return _run(argv)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+
+
+def _run(argv: Sequence[str] | None) -> int:
     output.prepare()
     parser = _parser()
     given = parser.parse_args(argv)
@@ -33,8 +42,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = given.act(given)
         output.flush()
-    except KeyboardInterrupt:
-        return Exit.INTERRUPTED
     except Exception as error:
         output.complain(error, debug=given.debug)
         return code_of(error)

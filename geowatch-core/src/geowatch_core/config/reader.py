@@ -139,6 +139,7 @@ class _Reader:
         self._check_name(table, number)
         if self._whole:
             self._check_ends(table)
+        self._check_loops(plan, table)
         # Only of destinations that are known can be said that all of them forget.
         if len(self._collector.mistakes) == before:
             self._check_keeping(plan, table)
@@ -205,6 +206,16 @@ class _Reader:
         if not any(table.values.get(key) for key in DESTINATIONS) or _only_hears_itself(table):
             fix = "Add producers or stores_out; a duplex node never gets what came from itself."
             self._collector.add(table.place, "the broker has no destination", fix)
+
+    def _check_loops(self, plan: Plan, table: _Table) -> None:
+        """Nothing is delivered to where the same broker consumes it again."""
+        sources = {each.options.loop: each.name for each in plan.sources}
+        sinks = [*plan.destinations, *([plan.dead_letter] if plan.dead_letter else [])]
+        for sink in sinks:
+            if sink.options.loop is not None and sink.options.loop in sources:
+                what = f"delivers to {sink.name} what it consumes from there"
+                fix = "Deliver to another place: it would consume its own messages, or lose them."
+                self._collector.add(table.place, what, fix)
 
     def _check_keeping(self, plan: Plan, table: _Table) -> None:
         """What the broker itself would refuse once everything is open."""

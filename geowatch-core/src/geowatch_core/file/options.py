@@ -49,6 +49,11 @@ class FileOptions(Options):
         """The file's path."""
         return self.path
 
+    @property
+    def loop(self) -> str:
+        """The file, by whichever links and names."""
+        return os.path.realpath(os.path.join(self.root or "", self.path))  # noqa: PTH118 - bytes of any kind
+
 
 @attrs.frozen(kw_only=True)
 class FileConsumerOptions(FileOptions):

@@ -59,7 +59,7 @@ class Deduplicate:
     ) -> list[Hashable | None]:
         """What identifies each message; None for one that cannot be a duplicate."""
         if column is None:
-            return [_digest(message.data) for message in messages]
+            return [_digest(_own(message)) for message in messages]
         return [None if found is MISSING else _hashable(found) for found in column]
 
     def digests(
@@ -67,7 +67,7 @@ class Deduplicate:
     ) -> list[bytes | None]:
         """What identifies each message to other processes, too."""
         if column is None:
-            return [_digest(message.data) for message in messages]
+            return [_digest(_own(message)) for message in messages]
         return [
             None if found is MISSING or found is None else _digest(_written(found))
             for found in column
@@ -115,9 +115,18 @@ def _digest(data: bytes) -> bytes:
     return blake2b(data, digest_size=16).digest()
 
 
+def _own(message: Message) -> bytes:
+    """The bytes that came; of a message made by hand, which has none yet, its value as bytes."""
+    by_hand = message.origin is None and message.touched
+    return _written(message.peek()) if by_hand else message.data
+
+
 def _written(value: Any) -> bytes:
     """The same bytes for what JSON calls the same, in whichever process and order."""
-    return msgspec.json.encode(_plain(value), order="deterministic", enc_hook=repr)
+    try:
+        return msgspec.json.encode(_plain(value), order="deterministic", enc_hook=repr)
+    except (TypeError, ValueError, RecursionError):  # what JSON has no word for
+        return repr(value).encode("utf-8", "surrogatepass")
 
 
 def _plain(value: Any) -> Any:

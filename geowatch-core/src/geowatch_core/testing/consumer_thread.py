@@ -100,12 +100,13 @@ class ConsumerThread(ConsumerBase, kit=True):
         seen = _Seen()
         expected: list[bytes] = []
         for chunk in range(_REOPENS):
+            already = len(seen.brought)  # before it begins, as it may bring all while they are put
             consumer = self.consumer()
             worker = background(functools.partial(_work, consumer, seen))
             texts = [f"message {chunk}-{i:02}" for i in range(_CHUNK)]
             for start in range(0, _CHUNK, 5):
                 expected += self.put(texts[start : start + 5])
-            self._wait_for_some(seen, len(seen.brought))
+            self._wait_for_some(seen, already)
             self.close(consumer)
             fix = "Have _close wake or cancel the call that waits."
             within(self.channel.patience, worker, "consume went on waiting after close()", fix=fix)

@@ -74,8 +74,7 @@ class GeoWatchBroker(Broker):
             filter_metadata=filter_metadata,
             filter_last_one=filter_last_one,
             verbose=verbose,
-            **out,
-            **more,
+            **{**out, **more},
         )
         self._ends = out
         self._deliver_none = False

@@ -26,7 +26,8 @@ try:
     from django.utils.connection import ConnectionDoesNotExist
 except ImportError as error:
     raise ImportError(
-        "django-outbox needs Django; install it with: pip install 'geowatch-core[django]'"
+        "django-outbox needs Django; install it with: pip install 'geowatch-core[django]'",
+        name=error.name,
     ) from error
 
 __all__ = ["Outbox"]

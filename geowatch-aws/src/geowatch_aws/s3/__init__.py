@@ -1,0 +1,1 @@
+"""The backend ``s3``: objects of Amazon S3."""

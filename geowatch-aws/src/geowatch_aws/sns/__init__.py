@@ -1,0 +1,1 @@
+"""The backend ``sns``: topics of Amazon SNS, standard and FIFO."""
