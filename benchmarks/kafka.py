@@ -5,7 +5,7 @@ consumes them, keeps those of magnitude 1.2 or more (about half), delivers these
 waits until the server has confirmed them, and only then commits what it consumed: at least once.
 The loops by hand have the same settings of the client that GeoWatch has by itself.
 
-``python benchmarks/kafka.py [--rivals] [--rounds N] [--messages N] [--latency] [--memory]``
+``python benchmarks/kafka.py [--rivals] [--latency] [--memory] [--rounds N] [--messages N]``
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ sys.path.insert(0, str(ROOT))
 
 from geowatch_core import Broker, provision, where  # noqa: E402 - after the path is set
 from tools.kafka import VERSION, Kafka, java_version  # noqa: E402
+from tools.local import cache  # noqa: E402
 
 QUAKES = ROOT / "examples/quakes/usgs-earthquakes-week.geojson"
 PROPERTIES = ("mag", "place", "time", "status", "net", "magType", "type", "sig", "tz")
@@ -73,10 +75,10 @@ def strong(feature: Any) -> bool:
 class Bench:
     """A server with a filled topic, and what is run against it."""
 
-    def __init__(self, server: Kafka, count: int) -> None:
-        self.host = server.host
+    def __init__(self, host: str, count: int) -> None:
+        self.host = host
         self.count = count
-        self._admin = AdminClient({"bootstrap.servers": self.host})
+        self._admin = AdminClient({"bootstrap.servers": host, "log_level": 2})
         self.source = self.topic()
         data = features(count)
         self.expected = sum(strong(orjson.loads(item)) for item in data)
@@ -226,6 +228,7 @@ def server(folder: str) -> Iterator[Kafka]:
         yield running
 
 
+RIVALS = ("FastStream", "Quix Streams", "mq-bridge")
 HAND, RAW = "by hand: orjson loads, test, dumps", "by hand: bytes as they are"
 
 
@@ -237,14 +240,23 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=200_000)
     parser.add_argument("--latency", action="store_true")
     parser.add_argument("--memory", action="store_true")
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="contenders with this in their names")
+    parser.add_argument("--route", nargs=5, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.route:
+        route(*given.route)
+        return
     with tempfile.TemporaryDirectory() as folder, server(folder) as kafka:
-        bench = Bench(kafka, given.messages)
-        throughput(bench, given.rounds, given.only)
+        if given.latency:
+            latency(kafka.host)
+        elif given.memory:
+            memory(kafka.host)
+        else:
+            bench = Bench(kafka.host, given.messages)
+            throughput(bench, given.rounds, given.only, rivals=given.rivals)
 
 
-def throughput(bench: Bench, rounds: int, only: str) -> None:
+def throughput(bench: Bench, rounds: int, only: str, *, rivals: bool) -> None:
     """All contenders in turn, again and again."""
     declarative = where("properties.mag") >= KEEP
     contenders: dict[str, tuple[str, int, Callable[[str], float]]] = {
@@ -267,6 +279,9 @@ def throughput(bench: Bench, rounds: int, only: str) -> None:
         RAW: (RAW, bench.count, lambda t: bench.by_hand(t, keep_raw)),
         "plain, no filter": (RAW, bench.count, lambda t: bench.with_broker(t, "plain", None)),
     }
+    if rivals:
+        for name in RIVALS:
+            contenders[name] = (HAND, bench.expected, partial(with_rival, bench, name))
     seconds: dict[str, list[float]] = {name: [] for name in contenders if only in name}
     for _ in range(rounds):
         for name, took in seconds.items():
@@ -289,6 +304,135 @@ def throughput(bench: Bench, rounds: int, only: str) -> None:
         ratio = statistics.median(b / t for b, t in zip(base, took, strict=True))
         rate = bench.count / statistics.median(took)
         print(f"| {name} | {rate:,.0f} | {ratio:.2f} | {contenders[name][1]:,} |", flush=True)
+
+
+def with_rival(bench: Bench, name: str, target: str) -> float:
+    """The same with somebody else's library, in a process and an environment of its own."""
+    python = rivals_python()
+    group = uuid.uuid4().hex
+    command = [python, ROOT / "benchmarks/kafka_rivals.py", name, bench.host, bench.source]
+    done = subprocess.run(
+        [*map(str, command), target, group, str(bench.count)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
+    return float(done.stdout.split()[-1])
+
+
+def rivals_python() -> Path:
+    """A Python that has the rivals, made once."""
+    folder = cache() / "rivals"
+    python, wanted = folder / "bin/python", ROOT / "benchmarks/rivals.txt"
+    made = folder / wanted.name
+    if not made.exists() or made.read_text() != wanted.read_text():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", "-r", str(wanted)], check=True)
+        made.write_text(wanted.read_text())
+    return python
+
+
+# --- how promptly, and in how much memory ---------------------------------------------------------
+
+
+def route(kind: str, host: str, source: str, target: str, group: str) -> None:
+    """Half of what is measured below, in a process of its own: source to target until killed."""
+    if kind == "raw":
+        settings = {"bootstrap.servers": host}
+        consumer = Consumer({**CONSUMER, **settings, "group.id": group})
+        producer = Producer({**PRODUCER, **settings})
+        consumer.subscribe([source])
+        while True:
+            messages = consumer.consume(1, 1.0)
+            if messages:
+                messages += consumer.consume(BATCH - 1, 0)
+                for message in messages:
+                    producer.produce(target, message.value())
+                producer.flush()
+                consumer.commit(asynchronous=False)
+    arriving = provision("kafka", "consumer", topic=source, host=host, group=group)
+    Broker(
+        consumers=[arriving],
+        producers=[provision("kafka", "producer", topic=target, host=host)],
+        filter=None if kind == "plain" else where("properties.mag") >= KEEP,
+    ).run()
+
+
+def running(kind: str, bench: Bench, source: str, target: str) -> subprocess.Popen[bytes]:
+    """That process."""
+    more = ["--route", kind, bench.host, source, target, uuid.uuid4().hex]
+    return subprocess.Popen([sys.executable, __file__, *more])
+
+
+def latency(host: str, rate: int = 200, seconds: int = 20) -> None:
+    """From the call of produce on the source to the message in hand from the target."""
+    bench = Bench(host, 1000)
+    print(f"{rate} messages a second for {seconds} s, milliseconds from source to target\n")
+    print("| who | p50 | p95 | p99 |")
+    print("|---|--:|--:|--:|")
+    for kind in ("raw", "plain", "raw", "plain"):
+        source, target = bench.topic(), bench.topic()
+        process = running(kind, bench, source, target)
+        took = sorted(_delays(host, source, target, rate, rate * seconds))
+        process.kill()
+        process.wait()
+        p50, p95, p99 = (took[int(len(took) * p)] * 1e3 for p in (0.5, 0.95, 0.99))
+        name = "by hand" if kind == "raw" else "plain, no filter"
+        print(f"| {name} | {p50:.2f} | {p95:.2f} | {p99:.2f} |", flush=True)
+
+
+def _delays(host: str, source: str, target: str, rate: int, count: int) -> list[float]:
+    settings = {"bootstrap.servers": host}
+    reader = Consumer({**CONSUMER, **settings, "group.id": "reader"})
+    reader.assign([TopicPartition(target, n, 0) for n in range(PARTITIONS)])
+    sender = Producer({**settings, "linger.ms": 0, "acks": "all"})
+    warm = 2 * rate
+
+    def send() -> None:
+        began = time.perf_counter()
+        for number in range(warm + count):
+            time.sleep(max(began + number / rate - time.perf_counter(), 0))
+            sender.produce(source, b"%d %d" % (number, time.perf_counter_ns()))
+            sender.poll(0)
+        sender.flush()
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    delays: list[float] = []
+    seen = 0
+    while seen < warm + count:
+        for message in reader.consume(100, 0.001):
+            now = time.perf_counter_ns()
+            number, sent = map(int, message.value().split())
+            seen += 1
+            if number >= warm:
+                delays.append((now - sent) / 1e9)
+    thread.join()
+    reader.close()
+    return delays
+
+
+def memory(host: str, total: int = 2_000_000) -> None:
+    """How much memory a route has on its way through two million messages."""
+    bench = Bench(host, 100_000)
+    source, target = bench.topic(), bench.topic()
+    process = running("filter", bench, source, target)
+    data, expected = features(100_000), bench.expected
+    samples = []
+    for part in range(1, total // 100_000 + 1):
+        bench.fill(source, data)
+        while bench.held(target) < part * expected:
+            time.sleep(0.1)
+        pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+        samples.append(pages * 4096 / 2**20)
+        print(f"{part * 100_000:>10,} messages  {samples[-1]:6.1f} MiB", flush=True)
+    process.kill()
+    process.wait()
+    tenth = samples[len(samples) // 10]
+    print(f"{tenth:.1f} MiB at a tenth of the way, never more than {max(samples) - tenth:.1f} more")
 
 
 if __name__ == "__main__":
