@@ -66,6 +66,9 @@ def _delays(host: str, source: str, target: str, rate: int, count: int) -> list[
     reader = Consumer({**CONSUMER, **settings, "group.id": "reader"})
     reader.assign([TopicPartition(target, n, 0) for n in range(PARTITIONS)])
     sender = Producer({**settings, "linger.ms": 0, "acks": "all"})
+    sender.produce(source, b"0 0")  # it runs when this is through
+    while not reader.consume(1, 0.1):
+        sender.poll(0)
     warm = 2 * rate
 
     def send() -> None:
