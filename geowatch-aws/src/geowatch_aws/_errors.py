@@ -160,7 +160,7 @@ def refused(
     short = code.rpartition(".")[2].removesuffix("Exception")
     said = f": {message.rstrip('.')}" if message else ""
     text = f"Cannot {doing}: {code}{said}"
-    if code in _TOO_LARGE or status == 413:
+    if code.rpartition(".")[2] in _TOO_LARGE or status == 413:
         return TooLargeError(text, got=what, fix="Send less at once, or raise the limit.")
     passes = code in _LATER or short in _LATER or "throttl" in code.lower()
     if passes or status == 429 or status >= 500 or later:
