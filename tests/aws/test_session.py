@@ -12,6 +12,7 @@ from unittest import mock
 import pytest
 from botocore import exceptions as boto
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from geowatch_aws._errors import refusal, translated
 from geowatch_aws._session import Session
@@ -48,7 +49,8 @@ def test_a_client_of_another_service_is_refused(moto_url: str) -> None:
 
 def given(**more: Any) -> AwsOptions:
     """Options with a region and credentials."""
-    keys = {"aws_region": "eu-central-1", "aws_access_key_id": "A", "aws_secret_access_key": "S"}
+    keys: dict[str, Any] = {"aws_region": "eu-central-1"}
+    keys |= {"aws_access_key_id": "A", "aws_secret_access_key": "0" * 40}
     return AwsOptions.read({**keys, **more})
 
 
@@ -139,6 +141,7 @@ URL = {"endpoint_url": "http://x"}
         (boto.ReadTimeoutError(**URL), RetryableError),
         (boto.ConnectionClosedError(**URL), RetryableError),
         (boto.SSLError(**URL, error="unexpected end"), RetryableError),
+        (ResponseParserError("garbled"), RetryableError),
         (boto.SSLError(**URL, error="CERTIFICATE_VERIFY_FAILED"), PermanentError),
         (boto.NoCredentialsError(), PermanentError),
         (boto.NoRegionError(), PermanentError),
