@@ -121,6 +121,9 @@ def _serve() -> None:
             code = 1
             try:
                 code = _run(request["source"], request["sink"], request["broker"])
+                for thread in threading.enumerate():  # as a process does that ends by itself
+                    if thread is not threading.main_thread() and not thread.daemon:
+                        thread.join()
             finally:
                 os._exit(code)
         sys.stdout.write(f"{answer}\n")
