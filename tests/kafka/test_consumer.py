@@ -224,6 +224,54 @@ def test_what_is_in_hand_is_acked_before_its_partition_goes(
             assert source.consume(10, 0.3) == other.consume(10, 0.3) == []
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        pytest.param(STEADY, id="range"),
+        pytest.param(
+            {**STEADY, "partition.assignment.strategy": "cooperative-sticky"}, id="cooperative"
+        ),
+        pytest.param({"group.protocol": "consumer"}, id="kip-848"),
+    ],
+)
+def test_two_members_share_whatever_the_protocol_of_their_group(
+    config: dict[str, Any], real_kafka: Kafka, raw: Raw, topic: str
+) -> None:
+    """One joins while messages flow, and leaves again: each message comes, to the one or other."""
+    raw.put(raw.create(topic, 4), numbered(200))
+    seen: list[bytes] = []
+    deadline = time.monotonic() + PATIENCE
+
+    def pull(*members: Consumer) -> int:
+        brought = 0
+        for member in members:
+            messages = member.consume(20, 0.1)
+            seen.extend(datas(messages))
+            brought += len(messages)
+            while messages and time.monotonic() < deadline:
+                try:
+                    member.ack(messages)
+                    break
+                except RetryableError:  # a rebalance is under way
+                    time.sleep(0.05)
+        return brought
+
+    with consumer(raw, topic, config=config) as one:
+        while not seen:
+            pull(one)
+        with consumer(raw, topic, config=config) as other:
+            sent, apart = 200, 0
+            while not apart and time.monotonic() < deadline:
+                raw.put(topic, numbered(40, sent))
+                sent += 40
+                pull(one)
+                apart += pull(other)
+        while len(set(seen)) < sent and time.monotonic() < deadline:
+            pull(one)
+    assert apart
+    assert set(seen) == set(datas(numbered(sent)))
+
+
 def test_nothing_is_committed_for_a_partition_that_has_gone(
     real_kafka: Kafka, raw: Raw, topic: str
 ) -> None:
