@@ -18,7 +18,7 @@ from geowatch_core import (
 )
 from geowatch_core.errors import GeoWatchError
 from tests.kafka.raw import Raw, datas
-from tests.kafka.route import SOON, STEADY, numbered
+from tests.kafka.route import STEADY, numbered
 from tools.kafka import Kafka
 from tools.local import until
 
@@ -166,11 +166,15 @@ def test_a_blocked_sink_never_puts_the_consumer_out_of_its_group(
 ) -> None:
     """Much longer than max.poll.interval without a consume or an ack, it is still a member."""
     raw.put(raw.create(topic, 2), numbered(3_000))
-    config = {**SOON, "max.poll.interval.ms": 1500}
+    config = {
+        "session.timeout.ms": 4000,
+        "heartbeat.interval.ms": 500,
+        "max.poll.interval.ms": 4000,
+    }
     with consumer(raw, topic, config=config, max_unsettled=100) as source:
         held = brought(source, 100)
         began = time.monotonic()
-        while time.monotonic() - began < 5:  # what is tested is this time itself
+        while time.monotonic() - began < 9:  # what is tested is this time itself
             assert raw.members(topic) == 1
             time.sleep(0.2)
         source.ack(held)
