@@ -111,7 +111,7 @@ def test_kill_9_loses_nothing_and_repeats_no_more_than_was_in_flight(
     print(f"{KILLS} kills, {MESSAGES} messages, {repeated} duplicates")
     assert code == 0
     assert not lost(arrived, MESSAGES)
-    # A machine that has no time for it loses its partitions as well; what was in flight comes again.
+    # For want of a processor it loses its partitions, too: then what was in flight comes again.
     times = KILLS + route.said().count("lost partitions")
     assert repeated <= times * IN_FLIGHT * route.count
     assert source is Ends.from_file or in_order(arrived)
