@@ -133,26 +133,34 @@ def _lock() -> None:
 
 
 def _quicken() -> None:
-    """Have moto's queues do what they do, only in time.
+    """Have moto's queues do what they do, only in time, and for several callers at once.
 
+    Without a lock one receiver gets what another one got, and a delete forgets what came meanwhile.
     It looks at a waiting poll again after a second, so that a poll of one second takes two; and
     counts all messages of a queue, with a clock that is read for each of them, whenever it looks
     at one of them.
     """
     from moto.sqs.models import Queue, SQSBackend
 
-    receive, one_at_a_time = SQSBackend.receive_message, threading.Lock()
+    receive = SQSBackend.receive_message
 
     def receive_message(
         backend: Any, name: str, count: int, wait: int, visibility: int, names: Any = None
     ) -> list[Any]:
         deadline = time.monotonic() + wait
         while True:
-            with one_at_a_time:  # or two receivers may get the same message
+            with backend.get_queue(name)._messages_lock:
                 got: list[Any] = receive(backend, name, count, 0, visibility, names)
             if got or time.monotonic() >= deadline:
                 return got
             time.sleep(0.02)
+
+    def locked(method: Any) -> Any:
+        def call(queue: Any, *given: Any) -> Any:
+            with queue._messages_lock:
+                return method(queue, *given)
+
+        return call
 
     def messages(queue: Any) -> list[Any]:
         now = time.time() * 1000
@@ -173,6 +181,8 @@ def _quicken() -> None:
     Queue.messages = property(messages)
     Queue.approximate_number_of_messages_not_visible = property(hidden)
     Queue.approximate_number_of_messages_delayed = property(delayed)
+    Queue.add_message = locked(Queue.add_message)
+    Queue.delete_message = locked(Queue.delete_message)
     SQSBackend.receive_message = receive_message
     SQSBackend.is_message_valid_based_on_retention_period = is_kept
 

@@ -65,7 +65,11 @@ class Flows:
         """SIGKILL. It was running until then: its end is looked at."""
         os.kill(process, signal.SIGKILL)
         status = self._ask(wait=process)
-        assert os.WIFSIGNALED(status), f"it had ended by itself: {self._log.read_text()[-3000:]}"
+        assert os.WIFSIGNALED(status), f"it had ended by itself: {self.said()}"
+
+    def said(self) -> str:
+        """What the flows said went wrong."""
+        return self._log.read_text()[-3000:]
 
     def stop(self, process: int) -> int:
         """SIGTERM, and wait; its exit code."""

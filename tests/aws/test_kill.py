@@ -76,7 +76,11 @@ def test_kills_lose_nothing(
         taken.update(after.take())
         return set(taken) == set(range(fed))
 
-    until(complete, "everything has arrived", 60)
+    try:
+        until(complete, "everything has arrived", 60)
+    except TimeoutError:
+        missing = set(range(fed)) - set(taken)
+        pytest.fail(f"of {fed} messages {missing} did not arrive: {flows.said()}")
     assert flows.stop(process) == 0
     again = taken.total() - fed
     print(f"{KILLS} kills, {fed} messages, 0 lost, {again} again")

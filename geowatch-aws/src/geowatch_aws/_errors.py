@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from geowatch_aws._hidden import hidden
@@ -63,9 +64,20 @@ _PASSING: Final = (
     boto.FlexibleChecksumError,
     boto.IncompleteReadError,
     boto.MetadataRetrievalError,
+    ResponseParserError,
     HTTPError,
 )
 """A request that did not get through, or an answer that was damaged or cut short."""
+
+_DRIVER: Final = (
+    boto.ClientError,
+    boto.BotoCoreError,
+    ResponseParserError,
+    HTTPError,
+    OSError,
+    ValueError,
+)
+"""All that the client raises: not everything of botocore has one base."""
 
 _FIXES: Final = {
     "301": "Correct aws_region: the bucket is in another one.",
@@ -101,7 +113,7 @@ def translated(doing: str, what: str) -> Iterator[None]:
         yield
     except GeoWatchError:
         raise
-    except (boto.ClientError, boto.BotoCoreError, HTTPError, OSError, ValueError) as error:
+    except _DRIVER as error:
         raise refusal(error, doing, what) from _cleaned(error)
 
 
@@ -129,7 +141,7 @@ def refusal(error: Exception, doing: str, what: str) -> Refusal:
         return PermanentError(text, got=what, fix=fix)
     if isinstance(error, boto.NoRegionError):
         return PermanentError(text, got=what, fix="Give aws_region, or set AWS_DEFAULT_REGION.")
-    if isinstance(error, _PASSING) or type(error).__name__ == "ResponseParserError":
+    if isinstance(error, _PASSING):
         fix = "See that the service runs and can be reached: endpoint_url, aws_region, network."
         return RetryableError(text, got=what, fix=fix)
     return PermanentError(text, got=what, fix="Correct the options that it names.")
@@ -160,7 +172,7 @@ def refused(
     short = code.rpartition(".")[2].removesuffix("Exception")
     said = f": {message.rstrip('.')}" if message else ""
     text = f"Cannot {doing}: {code}{said}"
-    if code in _TOO_LARGE or status == 413:
+    if code.rpartition(".")[2] in _TOO_LARGE or status == 413:
         return TooLargeError(text, got=what, fix="Send less at once, or raise the limit.")
     passes = code in _LATER or short in _LATER or "throttl" in code.lower()
     if passes or status == 429 or status >= 500 or later:

@@ -13,6 +13,9 @@ import threading
 __all__ = ["hidden", "hide"]
 
 _LOGGERS = re.compile(r"(boto3|botocore|urllib3|s3transfer)(\.|$)")
+_SHORTEST = 8
+"""Characters. AWS's own have 40 and more; what is shorter is a word of somebody's test server, and
+would be cut out of other words."""
 _secrets: set[str] = set()
 _changing = threading.Lock()
 
@@ -20,7 +23,7 @@ _changing = threading.Lock()
 def hide(*secrets: str | None) -> None:
     """Show these as ``***`` from now on, wherever the client would show them."""
     with _changing:
-        _secrets.update(secret for secret in secrets if secret)
+        _secrets.update(secret for secret in secrets if secret and len(secret) >= _SHORTEST)
         for name, logger in list(logging.root.manager.loggerDict.items()):
             if isinstance(logger, logging.Logger) and _LOGGERS.match(name):
                 logger.addFilter(_filter)  # adding it again does nothing

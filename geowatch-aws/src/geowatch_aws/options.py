@@ -36,7 +36,7 @@ def _client(value: Any) -> Any:
     return value
 
 
-def _config(value: Any) -> Any:
+def _a_config(value: Any) -> Any:
     """A botocore ``Config``, or a table of what one takes."""
     if value is None:
         return None
@@ -68,7 +68,7 @@ class AwsOptions(Options):
         None, doc="A client of boto3, made by you and closed by you.", converter=_client
     )
     config: Any = option(
-        None, doc="A botocore Config, or a table of what one takes.", converter=_config
+        None, doc="A botocore Config, or a table of what one takes.", converter=_a_config
     )
 
     def __attrs_post_init__(self) -> None:

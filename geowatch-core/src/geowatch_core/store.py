@@ -124,6 +124,18 @@ class Store(Sink):
         chosen = self.which.of(items, self.which_index)
         return [Message(item, origin=self) for item in chosen]
 
+    def settle(self) -> None:
+        """Note that all that the last ``read`` brought was dealt with.
+
+        A store that remembers does not bring it again; others do.
+
+        Raises:
+            ClosedError: not open.
+            RetryableError, PermanentError: it could not be noted.
+        """
+        self._require_open()
+        self._settle()
+
     def document(self, messages: Sequence[Message]) -> bytes:
         """The document that a write of these encoded messages stores.
 
@@ -174,3 +186,6 @@ class Store(Sink):
             f"{self.name} cannot read back what it wrote",
             fix="Read it with the service's own tools.",
         )
+
+    def _settle(self) -> None:
+        """Remember what ``_read`` brought, where that is possible."""

@@ -155,6 +155,7 @@ def test_the_checkpoint_of_a_zombie_is_refused_and_its_ack_does_no_harm(
     ending_stream: Stream, shared: dict[str, Any], table: str, raw: Any, tmp_path: Path
 ) -> None:
     """Who slept past its lease acks without an error, and the new owner's checkpoint stays."""
+    shared = {**shared, "lease_duration": 4.0}  # a heir that is held up must not lose it as well
     numbers = ending_stream.put([f"m{i}" for i in range(10)])
     with Worker(shared, tmp_path / "log", "by lines") as zombie:
         zombie.ask("consume")

@@ -18,6 +18,7 @@ from geowatch_core import (
     OptionsError,
     PermanentError,
     RetryableError,
+    TransformError,
     provision,
 )
 from tests.aws.faults import Call, answer, intercepted
@@ -317,14 +318,60 @@ def test_a_prefix_is_read_in_order(store: Callable[..., Any], raw: Callable[...,
     with store("in/{time}.txt") as s3:
         for second in (3, 1, 2):
             s3.write(batch(f"{second}a", f"{second}b", time=second))
-    seen: list[bytes] = []
+    broker = Look(store("in/"), count=4)
+    broker.run()
+    assert broker.seen == [b"1a", b"1b", b"2a", b"2b", b"3a", b"3b"]
 
-    class Look(Broker):
+
+class Look(Broker):
+    """Notes what it gets."""
+
+    def __init__(self, store: Any, **more: Any) -> None:
+        super().__init__(stores_in=[store], best_effort=True, **more)
+        self.seen: list[bytes] = []
+
+    def process(self, messages: list[Message]) -> None:
+        """Note it."""
+        self.seen += [message.data for message in messages]
+
+
+def test_a_prefix_is_remembered(
+    store: Callable[..., Any], raw: Callable[..., Any], bucket: str
+) -> None:
+    """What was read and acked does not come again; what is new or was replaced does."""
+    reading = {"remember": "in/read.json", "max_objects": 2}
+    client = raw("s3")
+    for name in "abc":
+        client.put_object(Bucket=bucket, Key=f"in/{name}", Body=f"{name}\n".encode())
+    seen = []
+    for _ in range(3):
+        broker = Look(store("in/", **reading))
+        broker.run()
+        seen.append(broker.seen)
+    assert seen == [[b"a", b"b"], [b"c"], []]
+    client.put_object(Bucket=bucket, Key="in/b", Body=b"B\n")
+    client.put_object(Bucket=bucket, Key="in/0", Body=b"0\n")  # new, and before all others
+    broker = Look(store("in/", **reading))
+    broker.run()
+    assert broker.seen == [b"0", b"B"]
+
+
+def test_what_was_not_acked_is_not_remembered(store: Callable[..., Any]) -> None:
+    """A run that fails halfway leaves all to be read again."""
+    with store("in/{uuid}") as s3:
+        s3.write(batch(*"abc"))
+
+    class Fails(Look):
         def process(self, messages: list[Message]) -> None:
-            seen.extend(message.data for message in messages)
+            super().process(messages)
+            if len(self.seen) > 1:
+                raise RuntimeError("as asked for")
 
-    Look(stores_in=[store("in/")], producers=[], best_effort=True, count=4).run()
-    assert seen == [b"1a", b"1b", b"2a", b"2b", b"3a", b"3b"]
+    with pytest.raises(TransformError):
+        Fails(store("in/", remember="read.json"), count=1).run()
+    broker = Look(store("in/", remember="read.json"))
+    broker.run()
+    assert broker.seen == [b"a", b"b", b"c"]
 
 
 def test_a_prefix_is_not_written_to(store: Callable[..., Any]) -> None:

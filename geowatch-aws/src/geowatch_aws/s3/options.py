@@ -92,6 +92,11 @@ class S3StoreOptions(AwsOptions, Options):
         4, doc="Most calls of the service at the same time.", validator=at_least(1)
     )
 
+    def __attrs_post_init__(self) -> None:
+        AwsOptions.__attrs_post_init__(self)
+        if self.remember and not (self.key.endswith("/") or Template.parse(self.key).fields):
+            raise ValueError("remember is for a prefix: a key that ends in / or has places")
+
     @property
     def label(self) -> str:
         """The bucket and the key."""

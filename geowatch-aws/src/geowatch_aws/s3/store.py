@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import attrs
 
 from geowatch_aws.s3._driver import Bucket, is_refused_condition
+from geowatch_aws.s3._memory import Memory
 from geowatch_aws.s3._packing import packed, require, unpacked
 from geowatch_aws.s3._template import Template
 from geowatch_aws.s3.backend import STORE
@@ -41,6 +42,7 @@ class S3Store(Store):
     def _open(self) -> None:
         require(self._options.compression)
         self._bucket = Bucket(self._options)
+        self._memory = Memory(self._bucket, self._options.remember)
 
     def _write(self, messages: Sequence[Message]) -> None:
         if self._options.key.endswith("/"):
@@ -92,8 +94,11 @@ class S3Store(Store):
         if self._fixed and not self._options.key.endswith("/"):
             yield from self._documents([self._options.key])
             return
-        listed = (key for key, _ in self._bucket.listed(self._template.prefix))
-        yield from self._documents(list(listed)[: self._options.max_objects])
+        keys = self._memory.fresh(self._template.prefix, self._options.max_objects)
+        yield from self._documents(keys)
+
+    def _settle(self) -> None:
+        self._memory.save()
 
     def _documents(self, keys: Sequence[str]) -> Iterator[bytes]:
         for key in keys:

@@ -73,11 +73,14 @@ class Holder:
         """
         todo = [receipt for receipt in receipts if not receipt.done]
         now = time.monotonic()
-        late = sum(receipt.lost or receipt.until < now for receipt in todo)
-        errors = self._asked(todo, self._queue.delete)
-        for receipt in receipts:
-            late += receipt.done and receipt.lost and receipt not in todo
-        self._report(late, "were acked too late and may come again")
+        late = {receipt for receipt in todo if receipt.lost or receipt.until < now}
+        # Two deliveries of one message have the same handle by now, and it is deleted once.
+        by_handle = {receipt.handle: receipt for receipt in todo}
+        errors, gone = self._asked(list(by_handle.values()), self._queue.delete)
+        for receipt in todo:
+            receipt.done = by_handle[receipt.handle].done
+        self.receipts.remove([receipt for receipt in todo if receipt.done])
+        self._report(len(late | gone), "were acked too late and may come again")
         _raise_one(errors)
 
     def give_back(self, receipts: Sequence[Receipt]) -> None:
@@ -91,29 +94,30 @@ class Holder:
         with self._changing:
             behind = self.receipts.behind(receipts)
             todo = [*self.receipts.good(receipts), *behind]
-            errors = self._asked(todo, lambda handles: self._queue.hide(handles, 0))
+            errors, gone = self._asked(todo, lambda handles: self._queue.hide(handles, 0))
             for receipt in behind:
                 receipt.lost, receipt.done = True, False
         self.receipts.remove([r for r in receipts if r.done or r.lost])
+        self._report(len(gone), "had been given to others by the time they were given back")
         _raise_one(errors)
 
     def _asked(
         self, receipts: Sequence[Receipt], ask: Callable[[list[str]], Sequence[Settled]]
-    ) -> list[RetryableError | PermanentError]:
-        """Ask the queue about these, ten a call; what it has settled is forgotten."""
+    ) -> tuple[list[RetryableError | PermanentError], set[Receipt]]:
+        """Ask the queue about these, ten a call; the failures, and whose handle was not good."""
         runs = list(_cut(receipts, ENTRIES))
         errors: list[RetryableError | PermanentError] = []
-        expired = 0
+        gone: set[Receipt] = set()
         for run, answers in zip(runs, self._map(ask, runs), strict=True):
             for receipt, answer in zip(run, answers, strict=True):
                 if isinstance(answer, ServiceError):
                     errors.append(answer)
                     continue
                 receipt.done = True
-                expired += answer is None
+                if answer is None:
+                    gone.add(receipt)
         self.receipts.remove([receipt for receipt in receipts if receipt.done])
-        self._report(expired, "had been given to others by the time they were settled")
-        return errors
+        return errors, gone
 
     def _map(
         self, ask: Callable[[list[str]], Sequence[Settled]], runs: Sequence[Sequence[Receipt]]

@@ -23,7 +23,7 @@ from geowatch_aws.sqs.options import SqsConsumerOptions
 from geowatch_core.capabilities import Order
 from geowatch_core.codec import Codec
 from geowatch_core.consumer import Consumer
-from geowatch_core.errors import GeoWatchError, PermanentError, RetryableError, ServiceError
+from geowatch_core.errors import PermanentError, ServiceError
 from geowatch_core.message import Message
 
 __all__ = ["SqsConsumer"]
@@ -64,7 +64,7 @@ class SqsConsumer(Consumer):
         self._calls = 0
         self._busy = False  # the last page was full: the queue has more
         self._not_before = 0.0
-        self._failure: GeoWatchError | None = None
+        self._failure: Exception | None = None
         self._closing = False
 
     @property
@@ -143,11 +143,11 @@ class SqsConsumer(Consumer):
         """One call of the service, in a thread of its own."""
         until = time.monotonic() + self._visibility
         messages: list[Message] = []
-        failure: GeoWatchError | None = None
+        failure: Exception | None = None
         try:
             got = self._queue.receive(count, wait, self._options.visibility)
             messages = [self._message(each, until) for each in got]
-        except (RetryableError, PermanentError) as error:
+        except Exception as error:  # whatever it is, the thread in `consume` has to know of it
             failure = error
         with self._changed:
             late = self._closing

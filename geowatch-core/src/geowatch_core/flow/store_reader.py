@@ -15,7 +15,8 @@ __all__ = ["StoreReader"]
 class StoreReader(Consumer):
     """A store as the source of a broker: it brings what the store holds, then it is exhausted.
 
-    Nothing is remembered: the next run reads the store again.
+    When all of it was acked the store is told, and may remember: most do not, and the next run
+    reads them again.
     """
 
     capabilities = Capabilities()
@@ -24,6 +25,7 @@ class StoreReader(Consumer):
         super().__init__(name=store.name, codec=store.codec)
         self._store = store
         self._left: list[Message] | None = None
+        self._owed = 0
 
     @property
     def exhausted(self) -> bool:
@@ -36,11 +38,15 @@ class StoreReader(Consumer):
     def _consume(self, count: int, timeout: float) -> list[Message]:
         if self._left is None:
             self._left = self._store.read()
+            self._owed = len(self._left)
         batch, self._left = self._left[:count], self._left[count:]
         return batch
 
     def _ack(self, messages: Sequence[Message]) -> None:
-        """Nothing to remember."""
+        owed = self._owed - len(messages)
+        if not owed:
+            self._store.settle()
+        self._owed = owed
 
     def _nack(self, messages: Sequence[Message]) -> None:
         again = [Message(m.data, m.key, m.headers, m.time, m.position) for m in messages]
