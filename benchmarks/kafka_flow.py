@@ -69,7 +69,7 @@ def _delays(host: str, source: str, target: str, rate: int, count: int) -> list[
     sender.produce(source, b"0 0")  # it runs when this is through
     while not reader.consume(1, 0.1):
         sender.poll(0)
-    warm = 2 * rate
+    warm = 5 * rate
 
     def send() -> None:
         began = time.perf_counter()

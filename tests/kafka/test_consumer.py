@@ -18,7 +18,7 @@ from geowatch_core import (
 )
 from geowatch_core.errors import GeoWatchError
 from tests.kafka.raw import Raw, datas
-from tests.kafka.route import SOON, STEADY, numbered
+from tests.kafka.route import STEADY, numbered
 from tools.kafka import Kafka
 from tools.local import until
 
@@ -166,11 +166,15 @@ def test_a_blocked_sink_never_puts_the_consumer_out_of_its_group(
 ) -> None:
     """Much longer than max.poll.interval without a consume or an ack, it is still a member."""
     raw.put(raw.create(topic, 2), numbered(3_000))
-    config = {**SOON, "max.poll.interval.ms": 1500}
+    config = {
+        "session.timeout.ms": 4000,
+        "heartbeat.interval.ms": 500,
+        "max.poll.interval.ms": 4000,
+    }
     with consumer(raw, topic, config=config, max_unsettled=100) as source:
         held = brought(source, 100)
         began = time.monotonic()
-        while time.monotonic() - began < 5:  # what is tested is this time itself
+        while time.monotonic() - began < 9:  # what is tested is this time itself
             assert raw.members(topic) == 1
             time.sleep(0.2)
         source.ack(held)
@@ -222,6 +226,54 @@ def test_what_is_in_hand_is_acked_before_its_partition_goes(
                 raw.put(topic, numbered(50, 200 + 50 * partition), partition)
             assert len(brought(source, 50)) == len(brought(other, 50)) == 50
             assert source.consume(10, 0.3) == other.consume(10, 0.3) == []
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        pytest.param(STEADY, id="range"),
+        pytest.param(
+            {**STEADY, "partition.assignment.strategy": "cooperative-sticky"}, id="cooperative"
+        ),
+        pytest.param({"group.protocol": "consumer"}, id="kip-848"),
+    ],
+)
+def test_two_members_share_whatever_the_protocol_of_their_group(
+    config: dict[str, Any], real_kafka: Kafka, raw: Raw, topic: str
+) -> None:
+    """One joins while messages flow, and leaves again: each message comes, to the one or other."""
+    raw.put(raw.create(topic, 4), numbered(200))
+    seen: list[bytes] = []
+    deadline = time.monotonic() + PATIENCE
+
+    def pull(*members: Consumer) -> int:
+        brought = 0
+        for member in members:
+            messages = member.consume(20, 0.1)
+            seen.extend(datas(messages))
+            brought += len(messages)
+            while messages and time.monotonic() < deadline:
+                try:
+                    member.ack(messages)
+                    break
+                except RetryableError:  # a rebalance is under way
+                    time.sleep(0.05)
+        return brought
+
+    with consumer(raw, topic, config=config) as one:
+        while not seen:
+            pull(one)
+        with consumer(raw, topic, config=config) as other:
+            sent, apart = 200, 0
+            while not apart and time.monotonic() < deadline:
+                raw.put(topic, numbered(40, sent))
+                sent += 40
+                pull(one)
+                apart += pull(other)
+        while len(set(seen)) < sent and time.monotonic() < deadline:
+            pull(one)
+    assert apart
+    assert set(seen) == set(datas(numbered(sent)))
 
 
 def test_nothing_is_committed_for_a_partition_that_has_gone(
