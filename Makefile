@@ -10,7 +10,7 @@ UV      := $(BIN)/uv
 export VIRTUAL_ENV := $(abspath $(VENV))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-tiles test test-long test-pythons lint types docs matrix bench build check lock clean
+.PHONY: help install demo demo-kafka demo-tiles test test-long test-pythons lint types docs matrix bench build check lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ install: $(VENV)/.installed ## make .venv with everything of requirements.lock a
 
 demo: install ## run a real week of earthquakes through a broker
 	@$(BIN)/python examples/quakes/demo.py
+
+demo-kafka: install ## run the week of earthquakes into a topic of Apache Kafka, and from there into a file
+	@$(BIN)/python examples/quakes-kafka/demo.py
 
 demo-tiles: install ## count the tile requests of a log by way of Kinesis, into a file, S3 and memcached
 	@$(BIN)/python examples/tiles/demo.py

@@ -141,6 +141,28 @@ def test_key_headers_and_time_arrive_as_they_were_sent(alias: str) -> None:
     assert (message.key, message.headers, message.time) == ("é".encode(), headers, 1.5)
 
 
+@pytest.mark.parametrize("headers", [(("a", "text"),), (("\udc80", b""),), ("ab",)])
+def test_headers_that_cannot_be_kept_are_refused(alias: str, headers: Any) -> None:
+    """Before anything is written."""
+    with pytest.raises(EncodeError, match="headers"):
+        outbox.send(1, topic="quakes", headers=headers, using=alias)
+    assert waiting(alias) == 0
+
+
+def test_closing_while_the_database_is_gone_ends_all_the_same(
+    postgres: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A process must be able to end; what it held comes again when its lease runs out."""
+    outbox.send_many(range(3), topic="quakes", using=postgres)
+    source = consumer(postgres, lease=1.0, timeout=2.0)
+    assert len(source.consume(2)) == 2
+    databases.postgres().kill()
+    source.close()
+    databases.postgres().start()
+    assert "comes again when its lease runs out" in caplog.text
+    assert sorted(drained(postgres)) == [0, 1, 2]
+
+
 def test_many_are_sent_at_once_in_order(alias: str) -> None:
     """More than a statement takes parameters for; values and messages alike."""
     values = [*range(1200), Message.of(1200, key=b"last")]

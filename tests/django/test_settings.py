@@ -175,6 +175,45 @@ def test_settings_of_2015_fill_in_what_brokers_leave_out(tmp_path: Path) -> None
         assert configuration()["defaults"]["backends"] == {"memory": {"topic_prefix": "mine-"}}
 
 
+def test_tables_of_2015_are_read(tmp_path: Path) -> None:
+    """Entries that are not enabled, several topics, options in a table, long names of codecs."""
+    from geowatch_core.contrib.django.configuration import configuration
+
+    old = {
+        "enabled": True,
+        "name": "Logs",
+        "consumers": [
+            {"enabled": False, "backend": "nobody"},
+            {**MEMORY, "enabled": True, "topics": ["a", "b"], "codec": "GeoWatchCodecPlain"},
+        ],
+        "stores_out": [
+            {
+                "backend": "file",
+                "key": str(tmp_path / "all.json"),
+                "codec": "json",
+                "options": {"which": "first"},
+            }
+        ],
+    }
+    del old["consumers"][1]["topic"]  # type: ignore[index]
+    with settings(GEOWATCH_BROKERS=[old]):
+        [table] = configuration()["brokers"]
+    rest = {"backend": "memory", "until_empty": True, "codec": "plain"}
+    assert table["consumers"] == [{**rest, "topic": "a"}, {**rest, "topic": "b"}]
+    path = str(tmp_path / "all.json")
+    assert table["stores_out"] == [
+        {"backend": "file", "path": path, "codec": "json", "which": "first"}
+    ]
+    assert found(GEOWATCH_BROKERS=[old]) == []
+
+
+@pytest.mark.parametrize("wrong", ["text", [1], {"consumers": 1}, {"consumers": [1]}])
+def test_what_is_no_table_is_a_mistake_and_no_traceback(wrong: Any) -> None:
+    """Whatever stands in the setting."""
+    assert {name for name, _, _ in found(GEOWATCH_BROKERS=[wrong])} == {"geowatch.E001"}
+    assert found(GEOWATCH_BROKERS={"brokers": wrong, "defaults": 1, "x": 2}) != []
+
+
 def test_migrations_have_everything_that_the_models_have(project: None) -> None:
     """``makemigrations`` would make none."""
     from django.core.management import call_command

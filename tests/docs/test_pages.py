@@ -22,7 +22,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 WALKS = {"django.md", "getting-started.md", "write-a-backend.md"}
 """Pages whose commands need more than this: they have a test of their own."""
 
-SERVED = {"kinesis.md", "memcached.md", "s3.md", "sns.md", "sqs.md"}
+SERVED = {"kafka.md", "kinesis.md", "memcached.md", "s3.md", "sns.md", "sqs.md"}
 """Pages whose Python needs a server: it runs in the tests that have one."""
 
 

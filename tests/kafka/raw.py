@@ -57,7 +57,8 @@ class Raw:
 
     def partitions(self, topic: str) -> list[int]:
         """The partitions that have a leader."""
-        found = self._reader("").list_topics(topic, timeout=30).topics[topic]
+        client = self._reader("")
+        found = self._patiently(lambda: client.list_topics(topic, timeout=30)).topics[topic]
         return sorted(n for n, each in found.partitions.items() if each.error is None)
 
     def put(self, topic: str, messages: Iterable[Message], partition: int = -1) -> None:
@@ -92,11 +93,12 @@ class Raw:
 
     def ends(self, topic: str) -> dict[int, int]:
         """The offset behind the last message of each partition."""
-        client = self._reader("")
-        return {
-            n: client.get_watermark_offsets(TopicPartition(topic, n), timeout=30)[1]
-            for n in self.partitions(topic)
-        }
+        return {n: self._end(topic, n) for n in self.partitions(topic)}
+
+    def _end(self, topic: str, number: int) -> int:
+        here, client = TopicPartition(topic, number), self._reader("")
+        end: int = self._patiently(lambda: client.get_watermark_offsets(here, timeout=30))[1]
+        return end
 
     def read(self, topic: str) -> list[Message]:
         """Everything that is in a topic, partition by partition."""
@@ -111,7 +113,7 @@ class Raw:
     def _between(self, topic: str, taken: dict[int, int]) -> list[Message]:
         client, messages = self._reader(topic), []
         for number, begin in taken.items():
-            end = client.get_watermark_offsets(TopicPartition(topic, number), timeout=30)[1]
+            end = self._end(topic, number)
             if end <= begin:
                 continue
             client.assign([TopicPartition(topic, number, begin or OFFSET_BEGINNING)])

@@ -80,10 +80,10 @@ def _moved(consumer: Consumer, producer: Producer, raw: Raw, source: str) -> Non
     ("api", "codes"),
     [
         pytest.param(Api.PRODUCE, PRODUCE, id="produce"),
-        pytest.param(Api.OFFSET_COMMIT, COMMIT, id="commit"),
+        pytest.param(Api.OFFSET_COMMIT, COMMIT, id="commit", marks=pytest.mark.long),
         pytest.param(Api.JOIN_GROUP, JOIN, id="join"),
-        pytest.param(Api.SYNC_GROUP, SYNC, id="sync"),
-        pytest.param(Api.HEARTBEAT, HEARTBEAT, id="heartbeat"),
+        pytest.param(Api.SYNC_GROUP, SYNC, id="sync", marks=pytest.mark.long),
+        pytest.param(Api.HEARTBEAT, HEARTBEAT, id="heartbeat", marks=pytest.mark.long),
         pytest.param(Api.FETCH, FETCH, id="fetch"),
         pytest.param(Api.FIND_COORDINATOR, COORDINATOR, id="coordinator"),
         pytest.param(Api.OFFSET_FETCH, OFFSETS, id="offsets"),
@@ -97,7 +97,7 @@ def test_no_error_of_a_broker_loses_a_message(
     source = raw_mock.create(f"{topic}-in", 2)
     raw_mock.create(topic, 2)
     raw_mock.put(source, numbered(COUNT))
-    with provision_producer("kafka", host=mock_kafka.host, topic=topic) as producer:
+    with provision_producer("kafka", host=mock_kafka.host, topic=topic, timeout=1) as producer:
         if api is not Api.PRODUCE:
             assert producer.deliver([Message(b"0")]) == [CONFIRMED]  # it has its id by now
         mock_kafka.fail(api, *codes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tests.kafka.raw import Raw, datas
 from tests.kafka.route import (
     IN_FLIGHT,
     SOON,
+    STEADY,
     Route,
     duplicates,
     in_order,
@@ -41,7 +42,7 @@ class Ends:
         path.write_bytes(b"".join(m.data + b"\n" for m in numbered(MESSAGES)))
         return {"backend": "file", "path": str(path), "follow": True}
 
-    def from_kafka(self) -> dict[str, Any]:
+    def from_kafka(self, config: Mapping[str, int] = SOON) -> dict[str, Any]:
         """A topic of three partitions."""
         name = self.raw.create(f"{self.topic}-in", 3)
         self.raw.put(name, numbered(MESSAGES))
@@ -50,7 +51,7 @@ class Ends:
             "host": self.raw.host,
             "topic": name,
             "group": name,
-            "config": SOON,
+            "config": config,
         }
 
     def to_file(self) -> dict[str, Any]:
@@ -110,7 +111,9 @@ def test_kill_9_loses_nothing_and_repeats_no_more_than_was_in_flight(
     print(f"{KILLS} kills, {MESSAGES} messages, {repeated} duplicates")
     assert code == 0
     assert not lost(arrived, MESSAGES)
-    assert repeated <= KILLS * IN_FLIGHT * route.count
+    # For want of a processor it loses its partitions, too: then what was in flight comes again.
+    times = KILLS + route.said().count("lost partitions")
+    assert repeated <= times * IN_FLIGHT * route.count
     assert source is Ends.from_file or in_order(arrived)
 
 
@@ -118,7 +121,7 @@ def test_sigterm_under_load_repeats_nothing(tmp_path: Path, raw: Raw, topic: str
     """Stopped again and again while messages flow, it ends soon, and no message comes twice."""
     stops, load = (10, 2_000) if PROFILE == "long" else (3, 500)
     ends = Ends(tmp_path, raw, topic)
-    source = ends.from_kafka()
+    source = ends.from_kafka(STEADY)
     route = Route(tmp_path, source, ends.to_kafka(), count=20, sleep_period=0.005)
     for stop in range(stops):
         before = ends.count()

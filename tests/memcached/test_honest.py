@@ -11,7 +11,7 @@ from geowatch_core import CONFIRMED, Message, RetryableError, TooLargeError, pro
 from geowatch_core.store import Store
 from tests.memcached.proxy import Proxy, answering, losing_replies, refusing
 from tests.memcached.raw import Raw
-from tools.local import HOST
+from tools.local import HOST, until
 from tools.memcached_server import MemcachedServer
 
 
@@ -101,14 +101,14 @@ def test_lost_connection_is_retryable_whether_it_was_stored_or_not(
 
 def test_frozen_memcached_confirms_nothing(own: MemcachedServer) -> None:
     """SIGSTOP: writes and reads end after the timeout, and work again when it goes on."""
-    with store_of(own.port, "key", timeout=0.3) as store:
-        assert outcome(store, b"before") is CONFIRMED
+    with store_of(own.port, "key", timeout=1) as store:
+        until(lambda: outcome(store, b"before") is CONFIRMED, "it is written")
         own.freeze()
         assert isinstance(outcome(store, b"meanwhile"), RetryableError)
         with pytest.raises(RetryableError, match="timed out"):
             store.read()
         own.thaw()
-        assert outcome(store, b"after") is CONFIRMED
+        until(lambda: outcome(store, b"after") is CONFIRMED, "it is written again")
 
 
 def test_restarted_memcached_is_empty_and_takes_new_documents(own: MemcachedServer) -> None:

@@ -17,7 +17,7 @@ from pymemcache.client.hash import HashClient
 from geowatch_core import CONFIRMED, Message, provision_store
 from geowatch_core.errors import OptionsError, RetryableError, ServiceError, TooLargeError
 from geowatch_core.store import Store
-from tests.memcached.proxy import Proxy, answering
+from tests.memcached.proxy import Proxy, answering, passing
 from tests.memcached.raw import Raw
 from tools.local import HOST, Server
 from tools.memcached_server import MemcachedServer, program
@@ -260,3 +260,25 @@ def test_item_limit_is_that_of_the_server(logs: Path, key: str) -> None:
             (outcome,) = written(store, "x" * (limit + 1))
             assert isinstance(outcome, TooLargeError)
             assert held.get(key) == b"x" * limit
+
+
+@pytest.mark.parametrize("reply", [b"ERROR\r\n", b"END\r\n", None])
+def test_server_that_does_not_tell_its_limits_is_used(
+    opened: Opening, proxy: Proxy, raw: Raw, key: str, reply: bytes | None
+) -> None:
+    """Proxies refuse `stats`, or hang up; what is too large is then found out by sending it."""
+
+    def manner(client: Any, server: Any, asked: bool, said: bytes) -> bool:
+        if not said.startswith(b"stats"):
+            return passing(client, server, asked, said)
+        if reply is not None:
+            client.sendall(reply)
+        return reply is not None
+
+    with proxy.behaving(manner):
+        store = opened(port=proxy.port, which="last")
+        assert store.capabilities.max_message == 1 << 30
+        assert written(store, "a") == [CONFIRMED]
+        (outcome,) = written(store, "x" * (2 << 20))
+        assert isinstance(outcome, TooLargeError)
+        assert outcome.fix

@@ -108,7 +108,7 @@ def test_closed_window_gives_up_what_it_had(opened: Opening) -> None:
 
 def test_dead_brokers_reservations_are_taken_over_by_one(opened: Opening) -> None:
     """When the lease of a broker that crashed is over, exactly one other has its messages."""
-    dead, *others = (opened(lease=1) for _ in range(4))
+    dead, *others = (opened(lease=lease) for lease in (1, 60, 60, 60))
     dead.reserve([A, B])
     crash(dead)
     answers: list[list[bool]] = []
@@ -159,6 +159,26 @@ def test_reservation_whose_reply_was_lost_is_new_at_the_next_call(
         window.reserve([A, B])
     assert other.reserve([A]) is None
     assert window.reserve([A, B]) == [True, True]
+
+
+def test_what_could_not_be_released_is_new_when_it_comes_again(
+    opened: Opening, proxy: Proxy
+) -> None:
+    """A message that was given back while memcached was away is never taken for a duplicate."""
+    window = opened(port=proxy.port)
+    window.reserve([A, B])
+    with proxy.behaving(refusing), pytest.raises(RetryableError):
+        window.release([A])
+    assert window.reserve([A, B]) == [True, False]
+
+
+def test_window_that_is_opened_again_remembers_no_reservations(opened: Opening) -> None:
+    """What it had before it was closed is new to it, as to all others."""
+    window = opened()
+    window.reserve([A])
+    window.close()
+    window.open()
+    assert window.reserve([A]) == [True]
 
 
 @pytest.mark.parametrize("manner", [refusing, losing_replies, answering(b"SERVER_ERROR no\r\n")])

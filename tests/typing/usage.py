@@ -45,6 +45,7 @@ from geowatch_core import (
     Store,
     TopicOptions,
     Which,
+    Window,
     at_least,
     hookimpl,
     option,
@@ -165,6 +166,21 @@ def flow(source: Consumer, sink: Producer, archive: Store, node: Duplex) -> None
         broker.stop()
     Broker(filter=strong, deduplicate=True)
     Broker(filter=where("a") == 1)
+
+
+class Remembering(Window):
+    def reserve(self, identities: Sequence[bytes]) -> list[bool] | None:
+        return [True] * len(identities)
+
+    def confirm(self, identities: Sequence[bytes]) -> None: ...
+
+    def release(self, identities: Sequence[bytes]) -> None: ...
+
+
+def shared(store: Store) -> None:
+    assert_type(store.window(lease=5), Window)
+    Broker(deduplicate=Deduplicate(key=Path.parse("id"), shared=store, lease=5))
+    Broker(deduplicate=True, window=Remembering())
 
 
 def filters() -> None:

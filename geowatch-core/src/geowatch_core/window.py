@@ -58,6 +58,6 @@ class Window(ABC):
         """Their messages were given back. So is what a `reserve` without an answer has left.
 
         Raises:
-            RetryableError: the service did not answer. What is not released stays reserved until
-                this window is closed.
+            RetryableError: the service did not answer. To this window they are new all the same;
+                to others they stay reserved until it is closed, at the latest.
         """

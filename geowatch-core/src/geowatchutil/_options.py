@@ -7,19 +7,14 @@ from typing import Any, Final
 
 __all__ = ["codec", "options"]
 
-_CODECS: Final = {
-    "geowatchcodecgeojson": "geojson",
-    "geowatchcodecjson": "json",
-    "geowatchcodeclist": "list",
-    "geowatchcodecplain": "plain",
-    "geowatchcodecslack": "slack",
-}
+_CODEC: Final = "geowatchcodec"
 _RENAMED: Final = {"authtoken": "token"}
 
 
 def codec(given: Any) -> Any:
     """A codec's name of today; what is no name of 2015 as it is."""
-    return _CODECS.get(given.lower(), given) if isinstance(given, str) else given
+    named = isinstance(given, str) and given.lower().startswith(_CODEC)
+    return given.lower().removeprefix(_CODEC) if named else given
 
 
 def options(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class _Log:
 
     def log(self, level: int, text: str, facility: str, *more: object) -> None:
         """One line. Called by clients, in a thread that calls them."""
-        if facility == "FAIL":
+        if facility in ("FAIL", "GETPID"):
             level = logging.DEBUG
         self._logger.log(level, text, facility, *more)
 

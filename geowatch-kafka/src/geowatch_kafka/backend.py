@@ -11,6 +11,7 @@ CONSUMER = Capabilities(
     keys=True,
     headers=True,
     times=True,
+    max_unsettled=100_000,
 )
 PRODUCER = Capabilities(
     order=Order.KEY,

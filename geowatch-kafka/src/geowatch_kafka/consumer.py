@@ -67,8 +67,11 @@ class KafkaConsumer(Consumer):
 
     def _settings(self) -> dict[str, Any]:
         options = self._options
+        ours = dict(SETTINGS)
+        if options.config.get("group.protocol") == "consumer":  # then the server sets these
+            del ours["session.timeout.ms"], ours["heartbeat.interval.ms"]
         return {
-            **SETTINGS,
+            **ours,
             **options.config,
             "bootstrap.servers": options.host,
             "group.id": options.group,

@@ -13,6 +13,9 @@ from geowatch_kafka.lane import Chunk, Lane, Settling
 
 __all__ = ["Shelf"]
 
+_LEAST = 100
+"""Messages fetched at a time for somebody who consumes one by one."""
+
 
 class Shelf:
     """Keeps messages until they are taken, and counts those in hand.
@@ -101,8 +104,9 @@ class Shelf:
         """
         deadline = time.monotonic() + timeout
         with self.changed:
-            if self._wanted != count:
-                self._wanted = count
+            wanted = max(count, _LEAST)
+            if self._wanted != wanted:
+                self._wanted = wanted
                 self.changed.notify_all()
             while not self._closed:
                 most = min(count, self._most - self.in_hand)

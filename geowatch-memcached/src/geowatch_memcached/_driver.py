@@ -114,7 +114,7 @@ class Node:
             with self._translated():
                 found: Mapping[bytes, Any] = self._pool.stats("settings")
                 return found
-        except PermanentError:  # a proxy, or another server of the same protocol
+        except (PermanentError, RetryableError):  # a proxy, or a service of the same protocol
             return {}
 
     def get(self, key: str) -> bytes | None:

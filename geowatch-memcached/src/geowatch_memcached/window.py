@@ -66,6 +66,8 @@ class MemcachedWindow(Window):
         if self._owner is not None:
             self._owner.end()
             self._owner = None
+            self._reserved.clear()
+            self._unanswered.clear()
 
     def reserve(self, identities: Sequence[bytes]) -> list[bool] | None:
         """For each, whether it is new; None while another broker has one of them.
@@ -80,6 +82,8 @@ class MemcachedWindow(Window):
                 given_up = self._unanswered - wanted
                 self._unanswered |= wanted
             self._free(given_up)
+            with self._lock:
+                self._unanswered -= given_up
             mine, held = self._claimed(wanted)
             if held:
                 first = min(held)
@@ -105,10 +109,13 @@ class MemcachedWindow(Window):
     def release(self, identities: Sequence[bytes]) -> None:
         """Their messages were given back, and so is what a call without an answer has left."""
         with self._lock:
-            keys = self._unanswered | {self._key(identity) for identity in identities}
+            given = {self._key(identity) for identity in identities}
+            # Whether memcached hears of it or not: when they come again, they are new here.
+            self._reserved -= given
+            self._unanswered |= given
+            keys = set(self._unanswered)
         self._free(keys)
         with self._lock:
-            self._reserved -= keys
             self._unanswered -= keys
 
     def _claimed(self, keys: set[str]) -> tuple[set[str], set[str]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -13,20 +15,28 @@ from tools.local import Server, Unavailable
 
 
 @pytest.fixture(scope="session")
-def kinesalite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]]:
-    """Kinesalite and its URL."""
+def kinesalite_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where kinesalite is."""
+    with served(tmp_path_factory.mktemp("kinesalite")) as (_, url):
+        yield url
+
+
+@pytest.fixture
+def own_kinesalite(tmp_path: Path) -> Iterator[tuple[Server, str]]:
+    """A kinesalite of this test's own, whose clock it may put on."""
+    with served(tmp_path) as running:
+        yield running
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[Server, str]]:
+    """A running kinesalite and its URL."""
     try:
-        server, url = kinesalite(tmp_path_factory.mktemp("kinesalite"))
+        server, url = kinesalite(folder)
     except Unavailable as error:
         pytest.skip(str(error))
     with server:
         yield server, url
-
-
-@pytest.fixture
-def kinesalite_url(kinesalite_server: tuple[Server, str]) -> str:
-    """Where kinesalite is."""
-    return kinesalite_server[1]
 
 
 @pytest.fixture(params=["moto", "kinesalite"])

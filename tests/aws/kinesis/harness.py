@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
+from unittest import mock
 
 import pytest
 
@@ -16,7 +20,10 @@ from tests.aws.conftest import raw_client
 from tests.aws.faults import Entries, broken
 from tools.aws_server import KEYS
 
-_SECRET = "canary-secret-7c1f0a2e9b"
+_SECRETS = {
+    "aws_secret_access_key": "canary-secret-7c1f0a2e9b",
+    "aws_session_token": "canary-token-51d0b8f3a6",
+}
 
 
 class KinesisHarness(Harness):
@@ -53,8 +60,7 @@ class KinesisHarness(Harness):
 
     def options(self, role: RoleName) -> Mapping[str, Any]:
         """A group of the stream's own name, and everything quick."""
-        common = {**KEYS, "aws_secret_access_key": _SECRET}
-        options = {**common, "topic": self.unique, "endpoint_url": self.url}
+        options = {**KEYS, **_SECRETS, "topic": self.unique, "endpoint_url": self.url}
         if role == "consumer":
             options |= {"shard_it_type": "TRIM_HORIZON", "read_interval": 0.02}
             options |= {"lease_duration": 1.0, **self.leases()}
@@ -65,8 +71,8 @@ class KinesisHarness(Harness):
         return {"group": self.unique}
 
     def secrets(self) -> Mapping[str, str]:
-        """The secret key."""
-        return {"aws_secret_access_key": _SECRET}
+        """The secret key and a token."""
+        return _SECRETS
 
     def raw_put(self, messages: Sequence[Message]) -> None:
         """Put records into the one shard, which these servers keep in order."""
@@ -99,7 +105,7 @@ class KinesisHarness(Harness):
             "open": {"DescribeStreamSummary": None},
             "consume": {"GetRecords": None},
             "ack": {"UpdateItem": None},
-            "deliver": {"PutRecords": Entries("Records", _failed(fault))},
+            "deliver": {"PutRecords": RecordEntries("Records")},
         }
         if fault.at not in operations or (fault.at == "consume" and fault.retry_after):
             return None  # a nack asks nothing of anybody; throttled reads are only read more slowly
@@ -132,8 +138,15 @@ class KinesaliteHarness(KinesisHarness):
         return {"position": str(self.folder / "leases.json")}
 
     def break_with(self, fault: Fault) -> AbstractContextManager[object] | None:
-        """Have the client fail; a file of leases is not one of its."""
-        return None if fault.at == "ack" else super().break_with(fault)
+        """Have the client fail, or the disk that the file of leases is on."""
+        if fault.at != "ack":
+            return super().break_with(fault)
+        code = errno.ENOSPC if fault.kind == "retryable" else errno.EACCES
+
+        def fail(*_: object, **__: object) -> Any:
+            raise OSError(code, os.strerror(code))
+
+        return mock.patch.object(tempfile, "mkstemp", fail)
 
 
 def batches(records: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
@@ -157,16 +170,16 @@ def _key_of(message: Message) -> str:
     return hashlib.blake2b(message.data, digest_size=16, person=b"geowatch-kinesis").hexdigest()
 
 
-def _failed(fault: Fault) -> Any:
-    code = "InternalFailure" if fault.kind == "retryable" else "KMSAccessDeniedException"
+class RecordEntries(Entries):
+    """The entries of PutRecords, of which an answer has one for each, in order."""
 
-    def add(answer: dict[str, Any], out: dict[int, dict[str, Any]]) -> dict[str, Any]:
-        through = iter(answer.get("Records", []))
-        count = len(out) + len(answer.get("Records", []))
-        records = [
-            {"ErrorCode": code, "ErrorMessage": "as asked for"} if i in out else next(through)
-            for i in range(count)
-        ]
-        return {**answer, "FailedRecordCount": len(out), "Records": records}
-
-    return add
+    def failed(
+        self, said: dict[str, Any], out: Mapping[int, dict[str, Any]], fault: Fault
+    ) -> dict[str, Any]:
+        """Failures at the indexes of `out`, and what was said at all others."""
+        code = "KMSAccessDeniedException" if fault.kind == "permanent" else "InternalFailure"
+        through = iter(said.get("Records", []))
+        count = len(out) + len(said.get("Records", []))
+        refusal = {"ErrorCode": code, "ErrorMessage": "as asked for"}
+        records = [refusal if i in out else next(through) for i in range(count)]
+        return {**said, "FailedRecordCount": len(out), "Records": records}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import logging
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from aws_kinesis_agg import aggregator
@@ -203,16 +206,19 @@ def test_a_reshard_is_discovered_while_running(ending_stream: Stream) -> None:
 
 
 def test_an_expired_iterator_is_renewed_behind_the_last_record(
-    ending_stream: Stream, kinesalite_server: tuple[Server, str]
+    own_kinesalite: tuple[Server, str],
 ) -> None:
     """After more than five minutes without a read nothing is lost, and nothing comes twice."""
-    with opened(ending_stream) as consumer:
-        ending_stream.put(["a", "b"])
+    server, url = own_kinesalite
+    stream = Stream(url, "ages")
+    with opened(stream) as consumer:
+        stream.put(["a", "b"])
         assert texts(consumer, 2) == ["a", "b"]
-        age_iterators(kinesalite_server[0])
-        ending_stream.put(["c"])
+        age_iterators(server)
+        stream.put(["c"])
         assert texts(consumer, 1) == ["c"]
         assert nothing_more(consumer)
+    stream.close()
 
 
 def test_throttled_reads_are_slowed_down_and_lose_nothing(ending_stream: Stream) -> None:
@@ -408,6 +414,48 @@ def test_a_failing_lease_store_is_said_and_survived(
         until(lambda: acked(consumer, messages), "the ack works again")
     with opened(stream, **options) as consumer:
         assert nothing_more(consumer)
+
+
+def test_a_client_of_ones_own_is_used_and_left_open(stream: Stream) -> None:
+    """Whatever it makes of times; and who made it closes it."""
+    stream.put(["a"])
+    given = {"topic": stream.name, "client": stream.client}
+    reading = {"shard_it_type": "TRIM_HORIZON", "codec": "plain", "read_interval": 0.02}
+    with provision_consumer("kinesis", **given, **reading) as consumer:
+        (message,) = brought(consumer, 1)
+    assert message.time is not None
+    assert abs(message.time - time.time()) < 600
+    assert stream.put(["b"])
+
+
+def test_leases_are_given_back_when_opening_fails_halfway(
+    ending_stream: Stream, tmp_path: Path
+) -> None:
+    """The next try need not wait until those of the first have run out."""
+    options = {"position": str(tmp_path / "leases.json"), "lease_duration": 3600.0}
+    ending_stream.split()
+    ending_stream.split()
+    ending_stream.put(["a"])
+    with opened(ending_stream, **options) as consumer:
+        assert texts(consumer, 1) == ["a"]
+    written = []
+
+    def second_fails(*given: Any, **named: Any) -> Any:
+        written.append(given)
+        if len(written) == 2:
+            raise OSError(errno.EIO, "as asked for")
+        return true(*given, **named)
+
+    true = tempfile.mkstemp
+    with (
+        mock.patch.object(tempfile, "mkstemp", second_fails),
+        pytest.raises(RetryableError, match="as asked for"),
+        opened(ending_stream, **options),
+    ):
+        pass
+    ending_stream.put_all([(f"key {i}", "b") for i in range(10)])
+    with opened(ending_stream, **options) as consumer:
+        assert texts(consumer, 10) == ["b"] * 10
 
 
 def raises(consumer: Consumer, kind: type[Exception]) -> None:

@@ -27,7 +27,7 @@ def main() -> None:
             _by_lines(consumer)
             return
         while not stopping:
-            messages = consumer.consume(20, 0.2)
+            messages = consumer.consume(50, 0.2)
             if messages:
                 os.write(log, b"".join(message.data + b"\n" for message in messages))
                 consumer.ack(messages)

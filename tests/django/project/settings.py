@@ -5,6 +5,7 @@ import os
 
 SECRET_KEY = "only-for-tests"
 USE_TZ = True
+TIME_ZONE = "UTC"  # Django gives it to the whole process
 INSTALLED_APPS = ["geowatch_core.contrib.django", "tests.django.project.quakes"]
 DATABASES = json.loads(os.environ["TEST_DATABASES"])
 globals().update(json.loads(os.environ.get("TEST_SETTINGS", "{}")))

@@ -12,7 +12,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import attrs
 import msgspec
@@ -74,8 +74,10 @@ class Coordinator:
         self._chance = chance or random.Random()  # noqa: S311 - nothing secret
         self._seen: dict[str, tuple[tuple[str | None, int], float]] = {}
 
-    def take(self, leases: Mapping[str, Lease], holding: Collection[str]) -> list[Hold]:
+    def take(self, leases: Mapping[str, Lease], holding: Collection[str]) -> Iterator[Hold]:
         """Take this worker's share of what is free; if nothing is, one of the most loaded worker.
+
+        One by one: what was taken before a write failed is held all the same.
 
         Args:
             leases: all that there are, just read.
@@ -97,9 +99,12 @@ class Coordinator:
         self._chance.shuffle(free)
         share = -(-len(able) // len(loads)) - len(holding)
         if share <= 0:
-            return []
+            return
         wanted = free[:share] or self._one_to_steal(able, loads)
-        return [hold for lease in wanted if (hold := self._taken(lease)) is not None]
+        for lease in wanted:
+            hold = self._taken(lease)
+            if hold is not None:
+                yield hold
 
     def _one_to_steal(self, able: Mapping[str, Lease], loads: Counter[str]) -> list[Lease]:
         """One lease of the worker with the most, if that makes their loads more equal."""

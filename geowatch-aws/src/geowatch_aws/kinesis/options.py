@@ -102,7 +102,7 @@ class KinesisConsumerOptions(KinesisOptions):
         0.25,
         doc="Seconds between two reads of a shard. The service allows five reads a second of a "
         "shard, to all readers together.",
-        validator=at_least(0),
+        validator=at_least(0.01),
     )
     max_fetch: int = option(
         2_000, doc="Most records of one read of a shard, to 10000.", validator=_most(10_000)

@@ -29,6 +29,9 @@ _LIST_EVERY: Final = 60.0
 """Seconds between two looks at the list of shards. New ones are the children of one that has ended,
 and are looked for then; this is for what other programs do to the leases."""
 
+_PAUSE: Final = 1.0
+"""Seconds after which what failed is tried again."""
+
 
 class Worker:
     """Takes and renews leases in a thread of its own, and has a thread read each shard.
@@ -72,7 +75,6 @@ class Worker:
         self._turn = 0
         self._listed = -_LIST_EVERY
         self._error: Exception | None = None
-        self._woken = False
         self._stopped = False
         self._given_back = False
         self._saving = threading.Lock()
@@ -86,6 +88,7 @@ class Worker:
             self._round()
         except BaseException:
             self._stop_reading()
+            self._give_back()
             raise
         self._thread.start()
 
@@ -96,10 +99,7 @@ class Worker:
             self.changed.notify_all()
         self._thread.join()
         self._stop_reading()
-        with self._saving:  # what is being acked is written by then
-            self._given_back = True
-            for holding in self._holdings.values():
-                self._release(holding.hold)
+        self._give_back()
 
     def _stop_reading(self) -> None:
         pumps = [holding.pump for holding in self._holdings.values()]
@@ -108,6 +108,12 @@ class Worker:
                 pump.stop()
         for pump in (*pumps, *self._retired):
             pump.join(self._options.timeout + 1.0)
+
+    def _give_back(self) -> None:
+        with self._saving:  # what is being acked is written by then
+            self._given_back = True
+            for holding in self._holdings.values():
+                self._release(holding.hold)
 
     def _release(self, hold: Hold) -> None:
         try:
@@ -177,8 +183,6 @@ class Worker:
                 with self.changed:
                     holding.prefix.settle(places)
                     self.changed.notify_all()
-                    if holding.done:
-                        self._woken = True
 
     def nack(self, messages: Sequence[Message]) -> None:
         """Bring these again."""
@@ -225,20 +229,29 @@ class Worker:
         self._retired.append(holding.pump)
 
     def _run(self) -> None:
-        tick = self._options.lease_duration / 4
-        while True:
-            with self.changed:
-                self.changed.wait_for(lambda: self._stopped or self._woken, timeout=tick)
-                self._woken = False
-                if self._stopped:
-                    return
+        failed = False
+        while self._wait(failed):
             try:
                 self._round()
+                failed = False
             except Exception as error:
+                failed = True
                 _log.warning("%s could not look after its leases: %s", self._name, error)
                 with self.changed:
                     self._error = error
                     self.changed.notify_all()
+
+    def _wait(self, failed: bool) -> bool:
+        """Until there is something to do for this worker's leases; False when it shall stop."""
+        tick = self._options.lease_duration / 4
+
+        def something() -> bool:
+            done = not failed and any(holding.done for holding in self._holdings.values())
+            return self._stopped or done
+
+        with self.changed:
+            self.changed.wait_for(something, timeout=min(tick, _PAUSE) if failed else tick)
+            return not self._stopped
 
     def _round(self) -> None:
         """Renew, let go of what is done, and take this worker's share."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from geowatch_core.backend import Backend
+from geowatch_core.contrib.django.legacy import today
 from geowatch_core.errors import ConfigurationError, Mistake, OptionsError
 from geowatch_core.options import fields
 from geowatch_core.registry import REGISTRY
@@ -56,6 +57,8 @@ def configuration() -> Mapping[str, Any]:
     else:
         fix = "Write a list of tables, each as [[brokers]] in a .toml file."
         raise OptionsError(f"{CALLED} cannot be used", [Mistake("", "is not a list", fix)])
+    if isinstance(config.get("brokers"), list | tuple):
+        config["brokers"] = [today(table) for table in config["brokers"]]
     defaults = config.get("defaults", {})
     if isinstance(defaults, Mapping):  # what it is instead, the check of the whole reports
         config["defaults"] = _with_inherited(defaults, set(_named(config.get("brokers"))))
@@ -99,7 +102,10 @@ def _with_inherited(defaults: Mapping[str, Any], backends: set[str]) -> dict[str
         except ConfigurationError:  # what is wrong with it, the check of the whole reports
             continue
         # Options that every role may be given are nearer than what was inherited.
-        found = {k: v for k, v in found.items() if k not in defaults.get("roles", {})}
+        nearer = defaults.get("roles", {})
+        found = {
+            k: v for k, v in found.items() if not isinstance(nearer, Mapping) or k not in nearer
+        }
         if found and isinstance(own, Mapping):
             filled[name] = {**found, **own}
     return {**defaults, "backends": filled} if filled else dict(defaults)

@@ -139,13 +139,11 @@ class Outbox:
         ]
 
     def _renew(self) -> None:
+        # Nobody else knows the number of this lease, so what is not there nobody makes meanwhile.
         until = Now() + timedelta(seconds=self._seconds)
-        self._leases.objects.using(self._using).bulk_create(
-            [self._leases(id=self._lease, until=until)],
-            update_conflicts=True,
-            unique_fields=["id"],
-            update_fields=["until"],
-        )
+        leases = self._leases.objects.using(self._using)
+        if not leases.filter(id=self._lease).update(until=until):
+            leases.create(id=self._lease, until=until)
 
     def _remove(self, ids: Sequence[int]) -> int:
         return sum(self._mine(chunk).delete()[0] for chunk in _chunks(ids))

@@ -93,7 +93,13 @@ class OutboxConsumer(Consumer):
     def _close(self) -> None:
         self._closing.set()
         self._heart.join()
-        self._outbox.close()
+        try:
+            self._outbox.close()
+        except ServiceError as error:
+            # Nothing is lost: what it held comes again, and the process must be able to end.
+            _log.warning(
+                "%s: what it held comes again when its lease runs out: %s", self.name, error
+            )
 
     def _count(self, change: int) -> None:
         with self._counting:

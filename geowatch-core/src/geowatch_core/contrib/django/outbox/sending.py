@@ -86,8 +86,17 @@ def send_many(
 
 
 def pack_headers(headers: Headers) -> bytes | None:
-    """Headers as the column has them: a JSON array of pairs, values in base64."""
-    return msgspec.json.encode(headers) if headers else None
+    """Headers as the column has them: a JSON array of pairs, values in base64.
+
+    Raises:
+        EncodeError: a name is no text in UTF-8, or a value is not bytes.
+    """
+    try:
+        checked = msgspec.convert(headers, Headers, builtin_types=(bytes,))
+        return msgspec.json.encode(checked) if checked else None
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        fix = "Give pairs of text and bytes."
+        raise EncodeError("These headers cannot be kept", got=headers, fix=fix) from error
 
 
 def unpack_headers(packed: bytes | None) -> Headers:
