@@ -30,10 +30,10 @@ def route(kind: str, host: str, source: str, target: str, group: str) -> None:
                     producer.produce(target, message.value())
                 producer.flush()
                 consumer.commit(asynchronous=False)
-    arriving = provision("kafka", "consumer", topic=source, host=host, group=group)
+    both = {"host": host, "codec": "plain" if kind == "plain" else "geojson"}
     Broker(
-        consumers=[arriving],
-        producers=[provision("kafka", "producer", topic=target, host=host)],
+        consumers=[provision("kafka", "consumer", topic=source, group=group, **both)],
+        producers=[provision("kafka", "producer", topic=target, **both)],
         filter=None if kind == "plain" else where("properties.mag") >= KEEP,
     ).run()
 
