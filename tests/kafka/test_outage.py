@@ -62,6 +62,8 @@ def test_a_killed_and_a_frozen_server_lose_nothing(
             time.sleep(FREEZE)  # what is tested is this time itself
             own_kafka.thaw()
             _resumes(arrived, sent, route, f"SIGSTOP for {FREEZE:g} s")
+            # What came twice counts twice above: wait for each of them, too.
+            reaches(lambda: sent - len(lost(datas(raw.read(target)), sent)), sent, route)
             assert terminate(process)[0] == 0
         data = datas(raw.read(target))
         print(f"{KILLS} kills, {sent} messages, {duplicates(data)} duplicates")
