@@ -3,6 +3,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -256,8 +257,10 @@ def test_lines_in_a_pipe_are_plain_and_rare(tmp_path: Path) -> None:
     assert len(set(lines)) == len(lines)
 
 
-def in_terminal(folder: Path, *arguments: str, after: float, **variables: str) -> tuple[str, int]:
-    """What the command prints on a terminal, with an interrupt after some seconds."""
+def in_terminal(
+    folder: Path, *arguments: str, until: Callable[[bytes], bool], **variables: str
+) -> tuple[str, int]:
+    """What the command prints on a terminal, interrupted when `until` finds enough of it."""
     from tests.core.cli.command import COMMAND
 
     mine, its = os.openpty()
@@ -271,14 +274,14 @@ def in_terminal(folder: Path, *arguments: str, after: float, **variables: str) -
         stderr=its,
     )
     os.close(its)
-    interrupt = time.monotonic() + after
+    interrupted = False
     seen = bytearray()
     os.set_blocking(mine, False)
     while process.poll() is None:
-        if interrupt and time.monotonic() > interrupt:
-            process.send_signal(signal.SIGINT)
-            interrupt = 0
         seen += _read(mine)
+        if not interrupted and until(seen):
+            process.send_signal(signal.SIGINT)
+            interrupted = True
         time.sleep(0.01)
     seen += _read(mine)
     os.close(mine)
@@ -297,7 +300,12 @@ def test_a_terminal_shows_live_progress(tmp_path: Path) -> None:
     pytest.importorskip("rich")
     write(tmp_path, "a.toml", ENDLESS)
     numbers(tmp_path, 1_234)
-    seen, code = in_terminal(tmp_path, "run", "a.toml", after=2.5)
+    seen, code = in_terminal(
+        tmp_path,
+        "run",
+        "a.toml",
+        until=lambda seen: seen.count(b"delivered") > 3 and b"1,234" in seen,
+    )
     assert code == 0
     live, _, rest = seen.partition("Stopping")
     assert live.count("delivered") > 3
@@ -314,9 +322,16 @@ def test_a_terminal_without_rich_shows_plain_lines(tmp_path: Path) -> None:
     write(tmp_path, "rich.py", "raise ImportError('not installed')\n")
     write(tmp_path, "a.toml", ENDLESS)
     numbers(tmp_path, 1_234)
-    seen, code = in_terminal(tmp_path, "run", "a.toml", after=2.5, PYTHONPATH=str(tmp_path))
+    line = "1,234 consumed, 1,234 delivered"
+    seen, code = in_terminal(
+        tmp_path,
+        "run",
+        "a.toml",
+        until=lambda seen: line.encode() in seen,
+        PYTHONPATH=str(tmp_path),
+    )
     assert code == 0
-    assert "1,234 consumed, 1,234 delivered" in seen
+    assert line in seen
     assert "\x1b" not in seen
 
 
