@@ -72,6 +72,26 @@ def test_latest_brings_what_is_put_after_opening(stream: Stream) -> None:
         assert texts(consumer, 1) == ["after"]
 
 
+def test_latest_is_the_moment_of_opening(stream: Stream) -> None:
+    """What is put before anybody consumes is brought."""
+    with opened(stream, shard_it_type="LATEST") as consumer:
+        stream.put(["at once"])
+        assert texts(consumer, 1) == ["at once"]
+
+
+def test_latest_that_expires_before_the_first_record_loses_nothing(
+    own_kinesalite: tuple[Server, str],
+) -> None:
+    """What came while nobody consumed, for longer than an iterator lives, is brought."""
+    server, url = own_kinesalite
+    stream = Stream(url, "late")
+    with opened(stream, shard_it_type="LATEST") as consumer:
+        stream.put(["meanwhile"])
+        age_iterators(server)
+        assert texts(consumer, 1) == ["meanwhile"]
+    stream.close()
+
+
 def test_latest_loses_nothing_of_a_group_that_died_before_its_first_ack(
     stream: Stream, tmp_path: Path
 ) -> None:

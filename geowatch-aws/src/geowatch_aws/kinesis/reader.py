@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from geowatch_aws.kinesis import _driver
 from geowatch_aws.kinesis.aggregate import MAGIC, parts
-from geowatch_aws.kinesis.checkpoint import Checkpoint
+from geowatch_aws.kinesis.checkpoint import LATEST, Checkpoint
 from geowatch_aws.kinesis.partition import is_made_up
 from geowatch_core import Message, RetryableError
 from geowatch_core.errors import PermanentError
@@ -69,6 +70,15 @@ class Reader:
         self._iterator: str | None = None
         self._last: str | None = None
 
+    def begin(self) -> None:
+        """Find the place to begin at, where it is now: LATEST must not be the first read.
+
+        A failure is for the first read to tell, which tries again.
+        """
+        if self._fresh and self._place.at == LATEST:
+            with suppress(RetryableError, PermanentError):
+                self._iterator = self._begun()
+
     def read(self) -> tuple[list[Message], int]:
         """The next messages, and how many bytes the service has counted for them.
 
@@ -99,7 +109,9 @@ class Reader:
     def _begun(self) -> str:
         if self._last is not None:
             return self._client.after(self._shard, self._last)
-        return self._client.begin(self._shard, self._place, self._fresh)
+        iterator = self._client.begin(self._shard, self._place, self._fresh)
+        self._fresh = False  # if this one expires, what came meanwhile must not be skipped
+        return iterator
 
     def _left(self, error: PermanentError) -> bool:
         """Whether the shard has left the stream, with all that was in it."""

@@ -336,6 +336,7 @@ class Worker:
             fresh=lease.key in self._made and lease.counter == 1,
             most=options.max_fetch,
         )
+        reader.begin()
         pump = Pump(
             reader,
             self.changed,
