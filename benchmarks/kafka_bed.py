@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import orjson
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from geowatch_core import Broker, hookimpl, provision
+from geowatch_core import Broker, provision
 
 ROOT = Path(__file__).parent.parent
 QUAKES = ROOT / "examples/quakes/usgs-earthquakes-week.geojson"
@@ -150,37 +151,41 @@ class Bench:
             group=uuid.uuid4().hex,
         )
         sink = provision("kafka", "producer", topic=target, host=self.host, codec=codec)
-        watch = Until(self.count)
-        broker = Broker(
-            "bench", consumers=[source], producers=[sink], filter=chosen, plugins=[watch]
-        )
-        watch.broker = broker
+        broker = Broker("bench", consumers=[source], producers=[sink], filter=chosen)
+        watch = Until(broker, self.count)
+        watch.start()
         report = broker.run()
+        watch.join()
         if report.consumed != self.count:
             raise RuntimeError(f"{report}")
         return watch.took
 
 
-class Until:
-    """Stops a broker that has settled so many messages; times it from the first one."""
+class Until(threading.Thread):
+    """Times a broker from its first message to the last one settled, and stops it then.
 
-    def __init__(self, count: int) -> None:
-        self.broker: Broker | None = None
-        self._left = count
-        self._began = 0.0
+    It looks from outside: an observer of messages would have the broker keep their values.
+    """
+
+    def __init__(self, broker: Broker, count: int) -> None:
+        super().__init__(daemon=True)
         self.took = 0.0
+        self._broker = broker
+        self._count = count
 
-        def geowatch_consumed(messages: list[Any]) -> None:
-            self._began = self._began or time.perf_counter()
+    def run(self) -> None:
+        """Look a thousand times a second."""
+        while not self._broker.report.consumed:
+            time.sleep(0.001)
+        began = time.perf_counter()
+        while self._settled() < self._count:
+            time.sleep(0.001)
+        self.took = time.perf_counter() - began
+        self._broker.stop()
 
-        def geowatch_settled(messages: list[Any]) -> None:
-            self._left -= len(messages)
-            if not self._left and self.broker is not None:
-                self.took = time.perf_counter() - self._began
-                self.broker.stop()
-
-        self.geowatch_consumed = hookimpl(geowatch_consumed)
-        self.geowatch_settled = hookimpl(geowatch_settled)
+    def _settled(self) -> int:
+        report = self._broker.report
+        return report.delivered + report.filtered
 
 
 def keep_raw(messages: list[Any]) -> list[bytes]:
