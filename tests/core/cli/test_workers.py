@@ -22,6 +22,15 @@ producers = [{ backend = "file", path = "out.txt" }]
 """
 
 
+RUNNING = """
+name = "running"
+consumers = [{ backend = "file", path = "in.jsonl", follow = true, remember = false }]
+producers = [{ backend = "memory", topic = "t" }]
+best_effort = true
+"""
+"""Says how many it has consumed: from then on it surely listens to signals."""
+
+
 def until(holds: Callable[[], bool], what: str) -> None:
     """Wait until something holds."""
     deadline = time.monotonic() + 60
@@ -59,19 +68,20 @@ def gone(pid: int) -> bool:
 
 def test_workers_run_are_started_again_and_stop_together(tmp_path: Path) -> None:
     """Three run; one that is killed is replaced; SIGTERM ends them all, and the exit code is 0."""
-    write(tmp_path, "a.toml", WAITING)
+    write(tmp_path, "a.toml", RUNNING)
+    numbers(tmp_path, 10)
     crew = start(tmp_path, "run", "a.toml", "--workers", "3")
-    read_until(crew, {"[1] waiting: ", "[2] waiting: ", "[3] waiting: "})
+    read_until(crew, {f"[{number}] running: 10 consumed" for number in (1, 2, 3)})
     first = children(crew)
     assert len(first) == 3
     os.kill(first[1], signal.SIGKILL)
     until(lambda: len(set(children(crew)) - set(first)) == 1, "a new worker")
-    read_until(crew, {"[2] waiting: "})
+    read_until(crew, {"[2] running: 10 consumed"})
     crew.send_signal(signal.SIGTERM)
     out, err = crew.communicate(timeout=60)
     assert crew.returncode == 0, err
     assert "Worker 2 died with exit code 137; it is started again in 0.5 s." in err
-    assert set(re.findall(r"\[(\d)\] waiting: stopped", out)) == {"1", "2", "3"}
+    assert set(re.findall(r"\[(\d)\] running: stopped", out)) == {"1", "2", "3"}
 
 
 def test_a_mistake_is_said_once(tmp_path: Path) -> None:
