@@ -30,10 +30,10 @@ from botocore.client import BaseClient
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.kafka_bed import features  # noqa: E402 - after the path is set
-from geowatch_core import CONFIRMED, Message, provision  # noqa: E402
-from tools.aws_server import KEYS, moto  # noqa: E402
-from tools.kinesalite import kinesalite  # noqa: E402
+from benchmarks.kafka_bed import features
+from geowatch_core import CONFIRMED, Message, provision
+from tools.aws_server import KEYS, moto
+from tools.kinesalite import kinesalite
 
 BATCH, THREADS, PACE = 500, 8, 2 << 20
 

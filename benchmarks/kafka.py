@@ -27,11 +27,11 @@ from confluent_kafka import libversion
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.kafka_bed import KEEP, Bench, keep_raw, keep_strong, strong  # noqa: E402
-from benchmarks.kafka_flow import latency, memory, route  # noqa: E402
-from geowatch_core import where  # noqa: E402
-from tools.kafka import VERSION, Kafka, java_version  # noqa: E402
-from tools.local import cache  # noqa: E402
+from benchmarks.kafka_bed import KEEP, Bench, keep_raw, keep_strong, strong
+from benchmarks.kafka_flow import latency, memory, route
+from geowatch_core import where
+from tools.kafka import VERSION, Kafka, java_version
+from tools.local import cache
 
 
 @contextmanager

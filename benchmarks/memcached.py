@@ -19,7 +19,7 @@ from pymemcache.client.base import Client
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from geowatch_core import (  # noqa: E402 - after the path is set
+from geowatch_core import (
     Broker,
     Deduplicate,
     Message,
@@ -27,9 +27,9 @@ from geowatch_core import (  # noqa: E402 - after the path is set
     provision,
     provision_store,
 )
-from geowatch_core.memory import _driver  # noqa: E402
-from tools.local import HOST  # noqa: E402
-from tools.memcached_server import MemcachedServer  # noqa: E402
+from geowatch_core.memory import _driver
+from tools.local import HOST
+from tools.memcached_server import MemcachedServer
 
 COUNT = 20_000
 BATCH = 500
