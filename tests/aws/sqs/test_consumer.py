@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +14,9 @@ import attrs
 import pytest
 
 from geowatch_core import Message, provision
+from geowatch_core.errors import RetryableError
 from tests.aws import queue
+from tests.aws.faults import answer, intercepted
 from tools.local import until
 
 
@@ -150,6 +153,27 @@ def test_it_holds_no_more_than_it_was_asked_for(make: Callable[..., Queue]) -> N
     assert queue.count(q.client, q.url, hidden=True) == 3
     assert len(gather(consumer, 40)) == 40
     assert queue.count(q.client, q.url, hidden=True) == 43
+
+
+def test_that_nothing_came_is_said_by_the_service(make: Callable[..., Queue]) -> None:
+    """While the service has not answered since it failed, consume fails rather than bring none."""
+    q, came, calls = make(), threading.Event(), iter(range(9))
+    q.put("late")
+
+    def act(true: Any, client: Any, name: str, given: Any) -> Any:
+        if next(calls) == 0:
+            raise answer("ThrottlingException", 400, name)
+        assert came.wait(60)
+        return true(client, name, given)
+
+    consumer = q.consumer(wait=1)
+    with intercepted({"ReceiveMessage": act}):
+        for timeout in (30, 0, 0.1):
+            with pytest.raises(RetryableError, match="ThrottlingException"):
+                consumer.consume(10, timeout)
+        came.set()
+        assert [message.data for message in consumer.consume(10, 30)] == [b"late"]
+    assert next(calls) == 2
 
 
 def test_what_fails_too_often_goes_to_the_dead_letters(make: Callable[..., Queue]) -> None:

@@ -31,6 +31,8 @@ __all__ = ["SqsConsumer"]
 _log = logging.getLogger(__name__)
 _PAUSE = 0.1
 """Seconds between two looks at an empty queue where no long poll was asked for."""
+_ANSWER = 0.5
+"""Seconds that a `consume` waits at least for an answer, when the service has failed before."""
 
 
 class SqsConsumer(Consumer):
@@ -64,7 +66,8 @@ class SqsConsumer(Consumer):
         self._calls = 0
         self._busy = False  # the last page was full: the queue has more
         self._not_before = 0.0
-        self._failure: Exception | None = None
+        self._failure: Exception | None = None  # to be raised
+        self._failed: Exception | None = None  # raised, and the service has not answered since
         self._closing = False
 
     @property
@@ -98,7 +101,10 @@ class SqsConsumer(Consumer):
             self._holder.beat()
 
     def _consume(self, count: int, timeout: float) -> list[Message]:
-        deadline = time.monotonic() + timeout
+        # That nothing came is for the service to say: a failure would be forgotten otherwise, and
+        # asking again would begin anew with the shortest pause.
+        patience = timeout if self._failed is None else max(timeout, _ANSWER)
+        deadline = time.monotonic() + patience
         with self._changed:
             while not self._closing:
                 pause = self._launch(count)
@@ -106,10 +112,12 @@ class SqsConsumer(Consumer):
                     if len(self._ready) >= count or self._calls == self._polls:
                         break
                 elif self._failure is not None:
-                    failure, self._failure = self._failure, None
-                    raise failure
+                    self._failed, self._failure = self._failure, None
+                    raise self._failed
                 left = deadline - time.monotonic()
                 if left <= 0:
+                    if self._failed is not None:
+                        raise self._failed
                     break
                 self._changed.wait(min(left, pause) if pause else left)
             return [self._ready.popleft() for _ in range(min(count, len(self._ready)))]
@@ -126,7 +134,7 @@ class SqsConsumer(Consumer):
                 return 0.0
             if pause > 0:
                 return pause
-            self._begin(min(room, ENTRIES), self._options.wait)
+            self._begin(min(room, ENTRIES), 0 if self._failed else self._options.wait)
             return 0.0
         while room > 0 and self._calls < self._most_calls:
             self._begin(min(room, ENTRIES), 0)
@@ -155,6 +163,8 @@ class SqsConsumer(Consumer):
                 self._holder.receipts.add(message.position for message in messages)
                 self._ready.extend(messages)
                 self._failure = failure
+                if failure is None:
+                    self._failed = None
                 self._busy = len(messages) == count
                 if not messages and not wait:
                     self._not_before = time.monotonic() + _PAUSE
