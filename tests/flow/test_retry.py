@@ -125,6 +125,67 @@ def test_source_that_never_answers_fails_the_run():
         Broker(consumers=[Away(data(1))], producers=[Kept()], retry=AT_ONCE).run()
 
 
+class Told(Given):
+    """Does in one call after the other what a script says: fails, brings nothing, or a message."""
+
+    def __init__(self, script):
+        super().__init__(data(*range(script.count("message"))))
+        self.script = script.split()
+
+    @property
+    def exhausted(self):
+        """Whether the script is over."""
+        return not self.script
+
+    def _consume(self, count, timeout):
+        match self.script.pop(0):
+            case "fails":
+                raise LATER
+            case "nothing":
+                return []
+        return super()._consume(1, timeout)
+
+
+def test_outage_of_many_cycles_fails_the_run():
+    """That a source brought nothing after it failed ends no outage, however short a cycle is."""
+    source = Told("fails nothing " * 9)
+    with pytest.raises(RetryableError, match="Busy"):
+        Broker(consumers=[source], producers=[Kept()], retry=AT_ONCE, timeout=0).run()
+    assert source.script.count("fails") == 9 - AT_ONCE.attempts
+
+
+def test_pauses_of_an_outage_grow_from_cycle_to_cycle():
+    """The attempt and the time that the pause depends on are those of the whole outage."""
+    asked = []
+
+    class Noted(Retry):
+        def delay(self, attempt, elapsed, retry_after):
+            asked.append((attempt, elapsed))
+            return 0.01
+
+    source = Told("nothing " + "fails nothing " * 4)
+    Broker(consumers=[source], producers=[Kept()], retry=Noted(), timeout=0).run()
+    assert [attempt for attempt, _ in asked] == [1, 2, 3, 4]
+    assert all(elapsed >= 0.01 * (attempt - 1) for attempt, elapsed in asked)
+
+
+@pytest.mark.parametrize("answer", ["message", "nothing"])
+def test_answer_ends_an_outage(answer):
+    """With a message, or with nothing where nothing had failed, the retry policy begins anew."""
+    source = Told(f"fails nothing fails nothing fails nothing {answer} " * 3)
+    Broker(consumers=[source], producers=[Kept()], retry=AT_ONCE, timeout=0).run()
+    assert source.script == []
+
+
+def test_run_after_one_that_gave_up_tries_as_often():
+    """What a run has given up on, the next one asks anew."""
+    source = Told("fails " * (AT_ONCE.attempts * 2 - 1) + "message")
+    with Broker(consumers=[source], producers=[Kept()], retry=AT_ONCE) as broker:
+        with pytest.raises(RetryableError, match="Busy"):
+            broker.run()
+        assert broker.run().delivered == 1
+
+
 def test_ack_is_tried_again_without_delivering_again():
     """A source that does not answer an ack is acked again; nothing is delivered twice."""
 

@@ -36,22 +36,33 @@ class Source:
         self.name = name
         self._retry = retry
         self._abandoned = abandoned
+        self._attempt = 0  # failures since the service has last answered, in whichever call
+        self._failing_since = 0.0
 
     def consume(self, count: int, timeout: float, stopped: threading.Event) -> list[Message]:
-        """Up to `count` messages, waiting `timeout` seconds for the first; empty on a stop."""
+        """Up to `count` messages, waiting `timeout` seconds for the first; empty on a stop.
+
+        An outage may last for many calls. That nothing came after a failure does not end it: the
+        consumer may not have been answered in the time that was left.
+        """
         deadline = time.monotonic() + timeout
-        failing_since, attempt = time.monotonic(), 0
+        failed = False
         while not stopped.is_set():
-            left = deadline - time.monotonic()
+            now = time.monotonic()
+            if not self._attempt:
+                self._failing_since = now
+            left = deadline - now
             try:
                 messages = self.consumer.consume(count, min(max(left, 0), _SLICE))
             except RetryableError as error:
-                attempt += 1
-                self._wait(error, attempt, failing_since, stopped)
+                failed = True
+                self._attempt += 1
+                self._wait(error, self._attempt, self._failing_since, stopped)
                 continue
+            if messages or not failed:
+                self._attempt = 0
             if messages or left <= 0 or self.consumer.exhausted:
                 return messages
-            failing_since, attempt = time.monotonic(), 0
         return []
 
     def ack(self, messages: Sequence[Message]) -> None:
@@ -78,6 +89,7 @@ class Source:
     ) -> None:
         delay = self._retry.delay(attempt, time.monotonic() - since, error.retry_after)
         if delay is None:
+            self._attempt = 0  # the next run tries as often
             raise error
         _log.warning("%s: trying again in %.1f s: %s", self.name, delay, error)
         stopped.wait(delay)
