@@ -30,6 +30,7 @@ class Channel(ABC):
         self.name = name
         self.client = client
         self.folder = folder
+        self._found: list[int] = []
         self.aws = {**KEYS, "endpoint_url": url, "timeout": 30}
         self.start()
 
@@ -51,6 +52,16 @@ class Channel(ABC):
 
     def take(self) -> list[int]:
         """The numbers of the messages that came, and were not taken before."""
+        taken, self._found = self._found + self._new(), []
+        return taken
+
+    def arrived(self) -> int:
+        """How many came and were not taken."""
+        self._found += self._new()
+        return len(self._found)
+
+    def _new(self) -> list[int]:
+        """The numbers of the messages that came since it was last looked."""
         raise NotImplementedError
 
 
@@ -63,7 +74,7 @@ class FileChannel(Channel):
         """Make the file."""
         self.path = self.folder / f"{self.name}.txt"
         self.path.touch()
-        self._taken = 0
+        self._looked_at = 0
 
     def options(self) -> Mapping[str, Any]:
         """Its path."""
@@ -78,10 +89,10 @@ class FileChannel(Channel):
         with self.path.open("a") as file:
             file.writelines(f"{number}\n" for number in numbers)
 
-    def take(self) -> list[int]:
+    def _new(self) -> list[int]:
         """Read the lines that are new and whole."""
         *lines, _ = self.path.read_bytes().split(b"\n")
-        new, self._taken = lines[self._taken :], len(lines)
+        new, self._looked_at = lines[self._looked_at :], len(lines)
         # What a kill cut short is followed by the line that was written again.
         return [int(line) for line in new if line.isdigit()]
 
@@ -111,9 +122,13 @@ class SqsChannel(Channel):
                 Entries=[{"Id": str(i), "MessageBody": body} for i, body in run],
             )
 
-    def take(self) -> list[int]:
+    def _new(self) -> list[int]:
         """Receive and delete them."""
         return [int(message.data) for message in queue.take(self.client("sqs"), self.url)]
+
+    def arrived(self) -> int:
+        """Only counted: receiving takes longer than sending, and a flow would be done by then."""
+        return queue.count(self.client("sqs"), self.url)
 
     def left(self) -> int:
         """How many are in it, hidden or not."""
@@ -165,7 +180,7 @@ class KinesisChannel(Channel):
         answer = self.client("kinesis").put_records(StreamName=self.name, Records=records)
         assert not answer["FailedRecordCount"]
 
-    def take(self) -> list[int]:
+    def _new(self) -> list[int]:
         """Read on in each shard."""
         client, found = self.client("kinesis"), list[int]()
         for shard in client.list_shards(StreamName=self.name)["Shards"]:
@@ -191,19 +206,19 @@ class S3Channel(Channel):
     def start(self) -> None:
         """Make the bucket."""
         self.client("s3").create_bucket(Bucket=self.name)
-        self._taken: set[str] = set()
+        self._looked_at: set[str] = set()
 
     def options(self) -> Mapping[str, Any]:
         """A key of each batch's own."""
         return {**self.aws, "aws_bucket": self.name, "key": "batches/{uuid}.txt"}
 
-    def take(self) -> list[int]:
+    def _new(self) -> list[int]:
         """Read the objects that are new."""
         client, found = self.client("s3"), list[int]()
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=self.name):
             for each in page.get("Contents", ()):
-                if each["Key"] not in self._taken:
-                    self._taken.add(each["Key"])
+                if each["Key"] not in self._looked_at:
+                    self._looked_at.add(each["Key"])
                     body = client.get_object(Bucket=self.name, Key=each["Key"])["Body"].read()
                     found += map(int, body.split())
         return found
