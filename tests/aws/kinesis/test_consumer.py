@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -18,9 +18,11 @@ import pytest
 from aws_kinesis_agg import aggregator
 
 from geowatch_core import (
+    Broker,
     Consumer,
     Message,
     PermanentError,
+    Retry,
     RetryableError,
     Settlement,
     provision_consumer,
@@ -38,20 +40,24 @@ def opened(stream: Stream, **more: Any) -> Iterator[Consumer]:
         yield consumer
 
 
-def texts(consumer: Consumer, count: int) -> list[str]:
+def texts(consumer: Consumer, count: int, *, failing: bool = False) -> list[str]:
     """The next texts, each acked when it has come."""
-    return [message.data.decode() for message in brought(consumer, count, ack=True)]
+    messages = brought(consumer, count, ack=True, failing=failing)
+    return [message.data.decode() for message in messages]
 
 
-def brought(consumer: Consumer, count: int, *, ack: bool = False) -> list[Message]:
-    """The next messages."""
+def brought(
+    consumer: Consumer, count: int, *, ack: bool = False, failing: bool = False
+) -> list[Message]:
+    """The next messages; of a service that may be `failing` before it brings them."""
     messages: list[Message] = []
 
     def enough() -> bool:
-        new = consumer.consume(count - len(messages), 0.2)
-        if ack:
-            consumer.ack(new)
-        messages.extend(new)
+        with suppress(RetryableError) if failing else nullcontext():
+            new = consumer.consume(count - len(messages), 0.2)
+            if ack:
+                consumer.ack(new)
+            messages.extend(new)
         return len(messages) >= count
 
     until(enough, f"{count} messages came")
@@ -242,7 +248,7 @@ def test_an_expired_iterator_is_renewed_behind_the_last_record(
 
 
 def test_throttled_reads_are_slowed_down_and_lose_nothing(ending_stream: Stream) -> None:
-    """A throttle is no error of the consumer's; it asks again later, ever more rarely."""
+    """The consumer asks again later, ever more rarely."""
     calls: list[float] = []
 
     def throttle(true: Any, client: Any, name: str, given: Any) -> Any:
@@ -253,10 +259,75 @@ def test_throttled_reads_are_slowed_down_and_lose_nothing(ending_stream: Stream)
 
     ending_stream.put(["a", "b"])
     with opened(ending_stream) as consumer, faults.intercepted({"GetRecords": throttle}):
-        assert texts(consumer, 2) == ["a", "b"]
+        assert texts(consumer, 2, failing=True) == ["a", "b"]
     gaps = [later - earlier for earlier, later in itertools.pairwise(calls[:5])]
     # Jitter over the upper half of 0.2, 0.4, 0.8, 1.6 seconds.
     assert all(gap >= least for gap, least in zip(gaps, (0.1, 0.2, 0.4, 0.8), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("ProvisionedThroughputExceededException", 400), ("InternalFailure", 500)],
+)
+def test_that_nothing_came_is_said_by_the_service(stream: Stream, code: str, status: int) -> None:
+    """While the service has not answered since it failed, consume fails rather than bring none."""
+    down = threading.Event()
+
+    def act(true: Any, client: Any, name: str, given: Any) -> Any:
+        if down.is_set():
+            raise faults.answer(code, status, name)
+        return true(client, name, given)
+
+    with faults.intercepted({"GetRecords": act}), opened(stream) as consumer:
+        stream.put(["before"])
+        assert texts(consumer, 1) == ["before"]
+        down.set()
+        for timeout in (1, 0, 0.1, 0.1):
+            with pytest.raises(RetryableError, match=code):
+                consumer.consume(10, timeout)
+        stream.put(["after"])
+        down.clear()
+        assert texts(consumer, 1, failing=True) == ["after"]
+        assert consumer.consume(10, 0.1) == []
+
+
+def test_a_broker_gives_up_on_a_stream_that_stays_throttled(ending_stream: Stream) -> None:
+    """The retry policy sees one outage, in cycles that are shorter than the pauses of a reader."""
+
+    def throttle(_: Any, __: Any, name: str, ___: Any) -> Any:
+        raise faults.answer("ProvisionedThroughputExceededException", 400, name)
+
+    consumer = provision_consumer("kinesis", **ending_stream.reading, max_tries=1)
+    broker = Broker(consumers=[consumer], timeout=0.1, retry=Retry(attempts=4, base=0))
+    with (
+        faults.intercepted({"GetRecords": throttle}),
+        pytest.raises(RetryableError, match="ProvisionedThroughputExceeded"),
+    ):
+        broker.run(max_cycle=50)
+
+
+def test_an_outage_of_the_lease_store_is_one_however_short_a_cycle(
+    stream: Stream, moto_url: str
+) -> None:
+    """Between two looks at leases that fail, consume does not say that nothing came."""
+    options = {"group": stream.name, "lease_endpoint_url": moto_url, "lease_duration": 0.4}
+    down = threading.Event()
+
+    def act(true: Any, client: Any, name: str, given: Any) -> Any:
+        if down.is_set():
+            raise faults.answer("InternalServerError", 500, name)
+        return true(client, name, given)
+
+    broken = faults.intercepted(dict.fromkeys(("UpdateItem", "Scan", "GetItem"), act))
+    with broken, opened(stream, **options) as consumer:
+        down.set()
+        raises(consumer, RetryableError)
+        for _ in range(5):
+            with pytest.raises(RetryableError, match="InternalServerError"):
+                consumer.consume(10, 0)
+        down.clear()
+        stream.put(["after"])
+        assert texts(consumer, 1, failing=True) == ["after"]
 
 
 def test_a_shard_is_read_no_faster_than_the_service_allows(ending_stream: Stream) -> None:

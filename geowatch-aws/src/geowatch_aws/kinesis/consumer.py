@@ -18,6 +18,8 @@ from geowatch_aws.kinesis.worker import Worker
 from geowatch_core import Codec, Consumer, Message, Settlement
 
 _SHARDS_AT_ONCE = 20
+_ANSWER = 0.5
+"""Seconds that a `consume` waits at least for an answer, when the service has failed before."""
 
 
 class KinesisConsumer(Consumer):
@@ -79,13 +81,21 @@ class KinesisConsumer(Consumer):
         )
 
     def _consume(self, count: int, timeout: float) -> list[Message]:
-        deadline = time.monotonic() + timeout
+        began = time.monotonic()
         worker = self._worker
         with worker.changed:
             while not self._closed:
                 messages = worker.take(count)
-                left = deadline - time.monotonic()
-                if messages or left <= 0 or worker.finished:
+                if messages or worker.finished:
+                    return messages
+                # That nothing came is for the service to say: a failure would be forgotten
+                # otherwise, and asking again would begin anew with the shortest pause.
+                failure = worker.failure
+                patience = timeout if failure is None else max(timeout, _ANSWER)
+                left = began + patience - time.monotonic()
+                if left <= 0:
+                    if failure is not None:
+                        raise failure
                     return messages
                 worker.waiting = True
                 worker.changed.wait(left)

@@ -39,7 +39,8 @@ class Pump:
     Attributes:
         queue: what was read.
         asked: whether somebody has asked for messages since the last read.
-        error: why nothing could be read the last time.
+        error: why nothing could be read the last time, to be told at once.
+        failed: why nothing could be read the last time, where the next read may succeed.
         ended: whether all of a closed shard is in the queue, or was.
     """
 
@@ -56,6 +57,7 @@ class Pump:
         self.queue: deque[Message] = deque()
         self.asked = False
         self.error: Exception | None = None
+        self.failed: RetryableError | None = None
         self.ended = False
         self._reader = reader
         self._changed = changed
@@ -120,19 +122,21 @@ class Pump:
             return self._failed(error)
         self._failures = 0
         with self._changed:
-            self.error = None
+            news = messages or self._reader.ended or self.failed
+            self.error = self.failed = None
             self.queue.extend(messages)
             self.ended = self._reader.ended
-            if messages or self.ended:
+            if news:
                 self._changed.notify_all()
         return max(self._interval, size / _RATE)
 
     def _failed(self, error: RetryableError | PermanentError) -> float:
         self._failures += 1
-        if throttled(error):
-            _log.debug("%s is read more slowly: %s", self._name, error)
-        else:
-            with self._changed:
+        with self._changed:
+            self.failed = error if isinstance(error, RetryableError) else None
+            if throttled(error):  # not worth an error, if it is over when somebody has waited
+                _log.debug("%s is read more slowly: %s", self._name, error)
+            else:
                 self.error = error
                 self._changed.notify_all()
         longest = min(_FIRST_PAUSE * 2 ** min(self._failures - 1, 10), _LONGEST_PAUSE)

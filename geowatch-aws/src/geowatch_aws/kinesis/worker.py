@@ -74,7 +74,8 @@ class Worker:
         self._taken = 0
         self._turn = 0
         self._listed = -_LIST_EVERY
-        self._error: Exception | None = None
+        self._error: Exception | None = None  # to be raised
+        self._failed: RetryableError | None = None  # the leases were not looked after since
         self._stopped = False
         self._given_back = False
         self._saving = threading.Lock()
@@ -126,6 +127,12 @@ class Worker:
                 self._options.lease_duration,
                 error,
             )
+
+    @property
+    def failure(self) -> RetryableError | None:
+        """Why a service failed that has not answered since. ``changed`` must be held."""
+        pumps = (holding.pump.failed for holding in self._holdings.values())
+        return next(filter(None, (self._failed, *pumps)), None)
 
     def take(self, count: int) -> list[Message]:
         """The next messages, of one shard after the other. ``changed`` must be held.
@@ -239,6 +246,7 @@ class Worker:
                 _log.warning("%s could not look after its leases: %s", self._name, error)
                 with self.changed:
                     self._error = error
+                    self._failed = error if isinstance(error, RetryableError) else None
                     self.changed.notify_all()
 
     def _wait(self, failed: bool) -> bool:
@@ -266,10 +274,11 @@ class Worker:
         for hold in self._coordinator.take(leases, list(self._holdings)):
             self._begin(hold)
         with self.changed:
-            self._error = None
+            recovered = self._failed is not None
+            self._error = self._failed = None
             only = leases.get(self._options.shard_id or "")
             self.finished = only is not None and only.checkpoint.ended
-            if self.finished:
+            if self.finished or recovered:
                 self.changed.notify_all()
 
     def _renew(self) -> None:
