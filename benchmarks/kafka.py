@@ -74,6 +74,16 @@ def throughput(bench: Bench, rounds: int, only: str, *, rivals: bool) -> None:
     declarative = where("properties.mag") >= KEEP
     contenders: dict[str, tuple[str, int, Callable[[str], float]]] = {
         HAND: (HAND, bench.expected, lambda t: bench.by_hand(t, keep_strong)),
+        f"{HAND}, 2,000 at a time": (
+            HAND,
+            bench.expected,
+            lambda t: bench.by_hand(t, keep_strong, 2_000),
+        ),
+        f"{HAND}, 10,000 at a time": (
+            HAND,
+            bench.expected,
+            lambda t: bench.by_hand(t, keep_strong, 10_000),
+        ),
         "geojson, declarative filter": (
             HAND,
             bench.expected,
@@ -90,6 +100,11 @@ def throughput(bench: Bench, rounds: int, only: str, *, rivals: bool) -> None:
             lambda t: bench.with_broker(t, "json", strong),
         ),
         RAW: (RAW, bench.count, lambda t: bench.by_hand(t, keep_raw)),
+        f"{RAW}, 2,000 at a time": (
+            RAW,
+            bench.count,
+            lambda t: bench.by_hand(t, keep_raw, 2_000),
+        ),
         "plain, no filter": (RAW, bench.count, lambda t: bench.with_broker(t, "plain", None)),
     }
     if rivals:

@@ -106,19 +106,20 @@ def test_no_error_of_a_broker_loses_a_message(
     assert not lost(datas(raw_mock.read(topic)), COUNT)
 
 
+@pytest.mark.parametrize("more", [0, 2_000], ids=["fetching", "full"])
 @pytest.mark.parametrize("code", COMMIT)
 def test_a_failed_commit_is_never_called_a_success(
-    code: int, mock_kafka: MockKafka, raw_mock: Raw, topic: str
+    code: int, more: int, mock_kafka: MockKafka, raw_mock: Raw, topic: str
 ) -> None:
     """An ack that returned has been committed; one whose commits all fail raises."""
     source = raw_mock.create(topic, 1)
-    raw_mock.put(source, numbered(3))
+    raw_mock.put(source, numbered(3 + more))
     with _consumer(mock_kafka.host, source) as consumer:
         messages: list[Message] = []
         deadline = time.monotonic() + PATIENCE
         while len(messages) < 3:
             assert time.monotonic() < deadline
-            messages += consumer.consume(3, 0.5)
+            messages += consumer.consume(3 - len(messages), 0.5)
         mock_kafka.fail(Api.OFFSET_COMMIT, *[code] * 200)
         with pytest.raises((RetryableError, PermanentError)):
             consumer.ack(messages)

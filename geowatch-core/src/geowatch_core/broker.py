@@ -110,7 +110,7 @@ class Broker:
         count: int = 500,
         timeout: float = 1.0,
         sleep_period: float = 0.0,
-        in_flight: int = 4,
+        in_flight: int = 8,
         drain_timeout: float = 30.0,
         best_effort: bool = False,
         window: Window | None = None,
@@ -156,6 +156,8 @@ class Broker:
         whole = transform is not None if asks is None else asks
         self._decoder = Decoder(self._screen.paths, whole=whole)
         self._last_one = filter_last_one
+        # What a filter was given it has not changed: what came is what is delivered.
+        self._only_looks = transform is None and not self._overrides("process")
         self._flow: Flow | None = None
         self._entered = False
         self._tally = Tally(self, plugins)
@@ -354,11 +356,12 @@ class Broker:
         for run, new in self._screen.unseen(batch, passing):
             going = self.transform(batch, new)
             batch.kept += going
+            if self._only_looks:
+                batch.release(run)
             if not whole:
                 self.encode(batch, going)
-                if not self._watched and batch.source is not None:
-                    for message in run:
-                        message.release()
+                if not self._watched:
+                    batch.release(run)
         if whole:
             if self._last_one:
                 batch.replace(batch.kept[-1:])

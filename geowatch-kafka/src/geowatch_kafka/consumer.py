@@ -79,6 +79,7 @@ class KafkaConsumer(Consumer):
             "enable.auto.offset.store": False,
             "auto.offset.reset": "error",
             "error_cb": self._error,
+            "on_commit": self._committed,
         }
 
     def _error(self, error: Any) -> None:
@@ -87,6 +88,11 @@ class KafkaConsumer(Consumer):
             self._errors.append(error)
         else:
             self._poller.error(error)
+
+    def _committed(self, error: Any, partitions: Sequence[Any]) -> None:
+        """The client calls this in the thread that polls."""
+        if self._poller is not None:
+            self._poller.commits.answered(error, partitions)
 
     def _polling(self, client: Any, partitions: Sequence[int]) -> Poller:
         options = self._options
@@ -130,7 +136,7 @@ class KafkaConsumer(Consumer):
                     offsets[lane] = reached
         if offsets and self._poller is not None:
             try:
-                self._poller.commit(offsets)
+                self._poller.commits.commit(offsets)
             except ClosedError:
                 self._require_open()
                 raise

@@ -9,13 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import msgspec
-
-from geowatch_core import ClosedError, GeoWatchError, Message, PermanentError, RetryableError
+from geowatch_core import GeoWatchError, Message, PermanentError, RetryableError
 from geowatch_kafka import _driver
+from geowatch_kafka.committer import Committer
 from geowatch_kafka.config import Config
 from geowatch_kafka.lane import Lane, Place
 from geowatch_kafka.shelf import Shelf
@@ -30,14 +29,6 @@ _BUSY: Final = 0.005
 """The same when an ack may be asked for at any moment."""
 _HOLD_AFTER: Final = 1.0
 """Seconds without anybody consuming after which partitions are paused, and polling goes on."""
-
-
-class _Commit(msgspec.Struct, eq=False):
-    """An ack that waits for its commit."""
-
-    offsets: Mapping[Lane, int]
-    done: threading.Event = msgspec.field(default_factory=threading.Event)
-    error: GeoWatchError | None = None
 
 
 class Poller:
@@ -73,10 +64,10 @@ class Poller:
         self._incremental = incremental
         self._begun: dict[int, int] = {}
         self._lanes: dict[int, Lane] = {}
-        self._commit: _Commit | None = None
         self._stopping = False
         self._held = False
         self._changed = shelf.changed
+        self.commits = Committer(client, topic, config, timeout, shelf.changed)
         self.assigned = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"geowatch {topic}", daemon=True)
 
@@ -86,44 +77,12 @@ class Poller:
         """Start the thread."""
         self._thread.start()
 
-    def commit(self, offsets: Mapping[Lane, int]) -> None:
-        """Commit, and return when the server has it. One call at a time.
-
-        Raises:
-            RetryableError: it has not answered in time, or could not.
-            PermanentError: it refused.
-            ClosedError: the consumer was closed meanwhile.
-        """
-        deadline = time.monotonic() + self._timeout
-        asked = _Commit(offsets)
-        with self._changed:
-            # One that was given up on by its caller may still be under way.
-            while self._commit is not None and not self._stopping:
-                if not self._changed.wait(deadline - time.monotonic()):
-                    raise self._late()
-            if self._stopping:
-                raise _closed(self._topic)
-            self._commit = asked
-            self._changed.notify_all()
-        if not asked.done.wait(max(deadline - time.monotonic(), 0)):
-            raise self._late()
-        if asked.error is not None:
-            raise asked.error
-
     def stop(self, patience: float) -> bool:
         """Leave the group and end the thread; whether it has ended in time."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
+        self._stopping = True
+        self.commits.close()
         self._thread.join(patience)
         return not self._thread.is_alive()
-
-    def _late(self) -> RetryableError:
-        return RetryableError(
-            f"Kafka did not answer to a commit for {self._topic} within {self._timeout:g} s",
-            got=self._topic,
-            fix="It is tried again; see that the servers run, or raise the option timeout.",
-        )
 
     # --- the thread -----------------------------------------------------------------------------
 
@@ -139,24 +98,32 @@ class Poller:
 
     def _turn(self) -> None:
         """One round: commit what is asked for, and fetch what there is room for."""
-        self._serve()
         room = self._shelf.room()
-        if room and self._held:
-            self._resume()
         if room:
-            got = self._client.consume(1, _BUSY if self._shelf.in_hand else _IDLE)
-            if got and room > 1:
-                got += self._client.consume(room - 1, 0)
+            self.commits.send()
+            if self._held:
+                self._resume()
+            # Each call gives other threads their turn, so first for all there is, then to wait.
+            got = self._client.consume(room, 0) or self._client.consume(
+                1, _BUSY if self._shelf.in_hand else _IDLE
+            )
         elif self._held or self._shelf.full_for(_HOLD_AFTER):
+            self.commits.send()
             self._hold()
             got = self._client.consume(1, _IDLE / 5)
         else:
-            with self._changed:
-                if self._commit is None and not self._stopping and not self._shelf.room():
-                    self._changed.wait(_IDLE)
+            self._wait_for_room()
             return
         if got:
             self._sort(got)
+
+    def _wait_for_room(self) -> None:
+        """Poll nothing meanwhile: so what is to be committed is committed here and now."""
+        with self._changed:
+            if not (self._stopping or self._shelf.room() or self.commits.waiting):
+                self._changed.wait(_BUSY if self.commits.under_way else _IDLE)
+        if not self._shelf.room():
+            self.commits.make()
 
     def _hold(self) -> None:
         """Pause everything, also what was assigned since: then a poll brings no messages."""
@@ -270,37 +237,6 @@ class Poller:
             "group.",
         )
 
-    # --- commits --------------------------------------------------------------------------------
-
-    def _serve(self) -> None:
-        """Commit what somebody waits for."""
-        asked = self._commit
-        if asked is None:
-            return
-        asked.error = self._committed(asked.offsets)
-        with self._changed:
-            self._commit = None
-            self._changed.notify_all()
-        asked.done.set()
-
-    def _committed(self, offsets: Mapping[Lane, int]) -> GeoWatchError | None:
-        """Commit what is still ours; the error, if there is one."""
-        mine = [
-            _driver.TopicPartition(self._topic, lane.partition, offset)
-            for lane, offset in offsets.items()
-            if lane.alive
-        ]
-        if not mine:
-            return None
-        try:
-            with _driver.translated(f"Kafka did not commit for {self._topic}", self._config):
-                for each in self._client.commit(offsets=mine, asynchronous=False):
-                    if each.error is not None:
-                        raise _driver.KafkaException(each.error)
-        except GeoWatchError as error:
-            return error
-        return None
-
     # --- partitions that come and go; called by the client, in this thread ----------------------
 
     def on_assign(self, _: Any, partitions: Sequence[Any]) -> None:
@@ -346,13 +282,13 @@ class Poller:
         self._shelf.withhold(lanes)
         deadline = time.monotonic() + self._timeout
         while not self._stopping and time.monotonic() < deadline:
-            self._serve()
+            self.commits.make()
             with self._changed:
                 if not any(lane.in_hand for lane in lanes):
                     break
-                if self._commit is None:
+                if not self.commits.under_way:
                     self._changed.wait(0.05)
-        self._serve()
+        self.commits.make()
         self._shelf.drop(lanes)
 
     def on_lost(self, _: Any, partitions: Sequence[Any]) -> None:
@@ -368,20 +304,11 @@ class Poller:
     # --- the end --------------------------------------------------------------------------------
 
     def _finish(self) -> None:
-        with self._changed:
-            self._stopping = True
+        self._stopping = True
+        self.commits.close()
         self._shelf.drop(list(self._lanes.values()))
         try:
             self._client.close()
         except Exception as error:  # the channel gives everything back by itself
             _log.warning("%s: not closed in order: %s", self._topic, error)
-        with self._changed:
-            asked, self._commit = self._commit, None
-            self._changed.notify_all()
-        if asked is not None:
-            asked.error = _closed(self._topic)
-            asked.done.set()
-
-
-def _closed(topic: str) -> ClosedError:
-    return ClosedError(f"The consumer of {topic} was closed", fix="Make a new one.")
+        self.commits.give_up()

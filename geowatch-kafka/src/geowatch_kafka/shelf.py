@@ -15,6 +15,8 @@ __all__ = ["Shelf"]
 
 _LEAST = 100
 """Messages fetched at a time for somebody who consumes one by one."""
+_AHEAD = 4
+"""How often what is wanted is kept ready."""
 
 
 class Shelf:
@@ -45,12 +47,12 @@ class Shelf:
 
     def room(self) -> int:
         """How many messages to fetch now."""
-        if self._kept >= 2 * self._wanted or self.in_hand >= self._most:
+        if self._kept > (_AHEAD - 1) * self._wanted or self.in_hand >= self._most:
             if self._full_since is None:
                 self._full_since = time.monotonic()
             return 0
         self._full_since = None
-        return self._wanted
+        return _AHEAD * self._wanted - self._kept
 
     def full_for(self, seconds: float) -> bool:
         """Whether there has been no room for so long, or nobody has asked for anything yet."""

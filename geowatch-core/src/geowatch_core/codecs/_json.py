@@ -18,6 +18,7 @@ REFUSED: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 _HUGE_DIGITS: Final = 19  # what the smallest integer beyond 64 bits has: -(2**63) - 1
 _TOGETHER: Final = 32  # so many messages of usual depth have fewer brackets than one too deep
 _ZEROS: Final = b"0" * _HUGE_DIGITS
+_EVERY_SECOND: Final = b"0" * (_HUGE_DIGITS // 2)
 _DIGITS_TO_ZERO: Final = bytes(0x30 if 0x30 <= c <= 0x39 else 0x2E for c in range(256))
 _SQUARE: Final = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS: Final = bytes(c for c in range(256) if c not in b"[]{}")
@@ -129,7 +130,12 @@ def _packed(value: Any) -> bytes | None:
 
 
 def _may_be_huge(data: bytes) -> bool:
-    """Whether there are as many digits in a row as an integer beyond 64 bits has."""
+    """Whether there are as many digits in a row as an integer beyond 64 bits has.
+
+    Of so many in a row, every second one is a digit, too: a look at these is half the work.
+    """
+    if _EVERY_SECOND not in data[::2].translate(_DIGITS_TO_ZERO):
+        return False
     return _ZEROS in data.translate(_DIGITS_TO_ZERO)
 
 

@@ -58,6 +58,12 @@ class Batch(msgspec.Struct, eq=False, weakref=True):
         self.filtered += before - stayed
         self.kept = kept
 
+    def release(self, run: Sequence[Message]) -> None:
+        """Let go of the values of `run`, unless it was pushed in with values of its own."""
+        if self.source is not None:
+            for message in run:
+                message.release()
+
     def launch(self) -> list[Parcel]:
         """The parcels to deliver; each must be `answered`. To be called once, after the work."""
         parcels = [parcel for parcel in self.parcels if parcel.encoded]
