@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import warnings
 from collections import deque
 from collections.abc import Sequence
@@ -19,8 +20,11 @@ from geowatch_kafka.options import KafkaProducerOptions
 from geowatch_kafka.process import same_process
 from geowatch_kafka.topic import ensure_topic
 
-_SLICE: Final = 0.5
-"""Seconds of one wait for confirmations."""
+_PROMPT: Final = 0.002
+"""Seconds within which few messages are confirmed, and each is noted as it comes."""
+_TOGETHER: Final = 0.002
+"""Seconds after which confirmations are noted together. For each of them the client takes Python's
+lock, and while other threads compute, one at a time would each wait for its turn (measured)."""
 _MOMENT: Final = 0.05
 
 
@@ -108,9 +112,7 @@ class KafkaProducer(Producer):
         with self._one_at_a_time:
             self._failed.clear()
             refused = self._enqueue(messages)
-            while self._client.flush(_SLICE):
-                if self._closed:  # a broker that no longer waits; the client would go on trying
-                    self._client.purge()
+            self._wait()
             outcomes = self._outcomes(messages, refused)
             if self._fatal:
                 self._client, self._fatal = self._made(), False
@@ -138,6 +140,15 @@ class KafkaProducer(Producer):
                 refused[start] = error.args[0]
                 start += 1
         return refused
+
+    def _wait(self) -> None:
+        """Return when every message has been answered for."""
+        left = self._client.flush(_PROMPT)
+        while left:
+            if self._closed:  # a broker that no longer waits; the client would go on trying
+                self._client.purge()
+            time.sleep(_TOGETHER)
+            left = self._client.flush(0)
 
     def _outcomes(self, messages: Sequence[Message], refused: dict[int, Any]) -> list[Outcome]:
         outcomes: list[Outcome] = [CONFIRMED] * len(messages)
