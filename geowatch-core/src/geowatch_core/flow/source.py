@@ -42,8 +42,8 @@ class Source:
     def consume(self, count: int, timeout: float, stopped: threading.Event) -> list[Message]:
         """Up to `count` messages, waiting `timeout` seconds for the first; empty on a stop.
 
-        An outage may last for many calls. That nothing came after a failure does not end it: the
-        consumer may not have been answered in the time that was left.
+        An outage may last for many calls. That nothing came after a failure does not end it, if the
+        consumer had too little time left to be answered.
         """
         deadline = time.monotonic() + timeout
         failed = False
@@ -59,7 +59,7 @@ class Source:
                 self._attempt += 1
                 self._wait(error, self._attempt, self._failing_since, stopped)
                 continue
-            if messages or not failed:
+            if messages or not failed or left >= _SLICE:
                 self._attempt = 0
             if messages or left <= 0 or self.consumer.exhausted:
                 return messages
