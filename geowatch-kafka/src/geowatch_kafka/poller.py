@@ -306,9 +306,9 @@ class Poller:
     def _finish(self) -> None:
         self._stopping = True
         self.commits.close()
+        self.commits.give_up()
         self._shelf.drop(list(self._lanes.values()))
         try:
             self._client.close()
         except Exception as error:  # the channel gives everything back by itself
             _log.warning("%s: not closed in order: %s", self._topic, error)
-        self.commits.give_up()
