@@ -1,4 +1,4 @@
-"""Commits between whoever acks and the thread that polls, on a client that keeps what it is told."""
+"""Commits between whoever acks and the thread that polls, on a client that notes them."""
 
 import threading
 from collections.abc import Iterator
