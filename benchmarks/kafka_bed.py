@@ -22,6 +22,7 @@ PROPERTIES = ("mag", "place", "time", "status", "net", "magType", "type", "sig",
 KEEP = 1.2
 PARTITIONS = 4
 BATCH = 500
+IN_FLIGHT = 16
 CONSUMER = {
     "enable.auto.commit": False,
     "auto.offset.reset": "earliest",
@@ -153,7 +154,9 @@ class Bench:
             group=uuid.uuid4().hex,
         )
         sink = provision("kafka", "producer", topic=target, host=self.host, codec=codec)
-        broker = Broker("bench", consumers=[source], producers=[sink], filter=chosen)
+        broker = Broker(
+            "bench", consumers=[source], producers=[sink], filter=chosen, in_flight=IN_FLIGHT
+        )
         watch = Until(broker, self.count)
         watch.start()
         report = broker.run()

@@ -131,7 +131,9 @@ def test_sigterm_under_load_repeats_nothing(tmp_path: Path, raw: Raw, topic: str
             code, seconds = terminate(process)
             assert code == 0
             assert seconds < 30  # the drain's deadline; an idle machine needs half a second
-    total = MESSAGES + stops * load
+    # One load more: a stop may have drained all there was, before a process could be stopped.
+    raw.put(source["topic"], numbered(load, MESSAGES + stops * load))
+    total = MESSAGES + (stops + 1) * load
     with route.running() as process:
         reaches(ends.count, total, route)
         assert terminate(process)[0] == 0

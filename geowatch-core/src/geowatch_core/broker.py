@@ -110,7 +110,7 @@ class Broker:
         count: int = 500,
         timeout: float = 1.0,
         sleep_period: float = 0.0,
-        in_flight: int = 16,
+        in_flight: int = 4,
         drain_timeout: float = 30.0,
         best_effort: bool = False,
         window: Window | None = None,

@@ -55,7 +55,7 @@ class BrokerOptions:
     )
     sleep_period: float = option(0.0, doc="Seconds between cycles.", validator=at_least(0))
     in_flight: int = option(
-        16,
+        4,
         doc="Most batches of one source that are consumed and not settled.",
         validator=at_least(1),
     )
