@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -306,20 +306,24 @@ def test_a_broker_gives_up_on_a_stream_that_stays_throttled(ending_stream: Strea
         broker.run(max_cycle=50)
 
 
-def test_an_outage_of_the_lease_store_is_one_however_short_a_cycle(
-    stream: Stream, moto_url: str
-) -> None:
-    """Between two looks at leases that fail, consume does not say that nothing came."""
-    options = {"group": stream.name, "lease_endpoint_url": moto_url, "lease_duration": 0.4}
-    down = threading.Event()
+def leases_failing(down: threading.Event) -> AbstractContextManager[None]:
+    """Have the store of leases fail as long as `down` is set."""
 
     def act(true: Any, client: Any, name: str, given: Any) -> Any:
         if down.is_set():
             raise faults.answer("InternalServerError", 500, name)
         return true(client, name, given)
 
-    broken = faults.intercepted(dict.fromkeys(("UpdateItem", "Scan", "GetItem"), act))
-    with broken, opened(stream, **options) as consumer:
+    return faults.intercepted(dict.fromkeys(("UpdateItem", "Scan", "GetItem"), act))
+
+
+def test_an_outage_of_the_lease_store_is_one_however_short_a_cycle(
+    stream: Stream, moto_url: str
+) -> None:
+    """Between two looks at leases that fail, consume does not say that nothing came."""
+    options = {"group": stream.name, "lease_endpoint_url": moto_url, "lease_duration": 0.4}
+    down = threading.Event()
+    with leases_failing(down), opened(stream, **options) as consumer:
         down.set()
         raises(consumer, RetryableError)
         for _ in range(5):
@@ -487,15 +491,12 @@ def test_a_failing_lease_store_is_said_and_survived(
     """The ack says that it did not work; when the store is back, it does."""
     options = {"group": stream.name, "lease_endpoint_url": moto_url, "lease_duration": 0.4}
     down = threading.Event()
-
-    def act(true: Any, client: Any, name: str, given: Any) -> Any:
-        if down.is_set():
-            raise faults.answer("InternalServerError", 500, name)
-        return true(client, name, given)
-
     stream.put(["a", "b"])
-    broken = faults.intercepted(dict.fromkeys(("UpdateItem", "Scan", "GetItem"), act))
-    with broken, caplog.at_level(logging.ERROR), opened(stream, **options) as consumer:
+    with (
+        leases_failing(down),
+        caplog.at_level(logging.ERROR),
+        opened(stream, **options) as consumer,
+    ):
         messages = brought(consumer, 2)
         down.set()
         with pytest.raises(RetryableError, match="InternalServerError"):
