@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ class Flow:
         self.out = folder / "out.jsonl"
         self.said = folder / "said"
         self.complaints = folder / "complaints"
+        self.children: list[subprocess.Popen[str]] = []
 
     def confirmed(self) -> list[int]:
         """The numbers whose commit has returned to the writer."""
@@ -60,12 +61,37 @@ class Flow:
                 stderr=complaints,
                 text=True,
             )
+            self.children.append(child)
             try:
                 yield child
-                assert child.poll() is None, self.complaints.read_text()  # it was there to be hit
+                self.alive()  # it was there to be hit
             finally:
+                self.children.remove(child)
                 child.kill()
                 child.wait()
+
+    def alive(self) -> None:
+        """Fail with what the workers have said, if one of them has ended by itself."""
+        said = self.complaints.read_text()[-5000:]
+        assert all(child.poll() is None for child in self.children), said
+
+    def wait(self, holds: Callable[[], bool], what: str) -> None:
+        """Wait until something holds, and no longer than the workers live."""
+
+        def looked() -> bool:
+            self.alive()
+            return holds()
+
+        try:
+            until(looked, what, PATIENCE)
+        except TimeoutError:
+            print(self.complaints.read_text()[-5000:])
+            raise
+
+    def wait_for_more(self, more: int) -> None:
+        """Wait until so many commits more have returned to the writer."""
+        goal = len(self.confirmed()) + more
+        self.wait(lambda: len(self.confirmed()) >= goal, "the writer has committed")
 
     def writer(self) -> Any:
         """A writer that never ends, going on behind all that was written."""
@@ -101,14 +127,8 @@ def test_killing_writer_and_drain_loses_and_invents_nothing(
     chance = random.Random(seed)
     flow = Flow(made(kind, tmp_path, migrated, {}), tmp_path)
     for _ in range(KILLS[kind]):
-        before = len(flow.confirmed())
         with flow.writer(), flow.drain():
-            more = before + chance.randrange(5, 60)
-            until(
-                lambda more=more: len(flow.confirmed()) >= more,
-                "the writer has committed",
-                PATIENCE,
-            )
+            flow.wait_for_more(chance.randrange(5, 60))
             time.sleep(chance.uniform(0, 0.05))
     print(f"{2 * KILLS[kind]} kills")
     flow.finish()
@@ -120,19 +140,13 @@ def test_killing_the_database_loses_and_invents_nothing(tmp_path: Path, migrated
     flow = Flow(made("postgresql", tmp_path, migrated, {}), tmp_path)
     with flow.writer(), flow.drain():
         for _ in range(SERVER_KILLS):
-            more = len(flow.confirmed()) + 20
-            until(
-                lambda more=more: len(flow.confirmed()) >= more,
-                "the writer has committed",
-                PATIENCE,
-            )
-            until(lambda: bool(flow.delivered()), "the drain has delivered", PATIENCE)
+            flow.wait_for_more(20)
+            flow.wait(lambda: bool(flow.delivered()), "the drain has delivered")
             databases.postgres().kill()
             databases.postgres().start()
-        more = len(flow.confirmed()) + 20
-        until(lambda: len(flow.confirmed()) >= more, "the writer has committed again", PATIENCE)
+        flow.wait_for_more(20)
         known = len(flow.delivered())
-        until(lambda: len(flow.delivered()) > known, "the drain has delivered again", PATIENCE)
+        flow.wait(lambda: len(flow.delivered()) > known, "the drain has delivered again")
     print(f"{SERVER_KILLS} kills of the server")
     flow.finish()
 
