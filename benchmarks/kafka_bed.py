@@ -22,7 +22,6 @@ PROPERTIES = ("mag", "place", "time", "status", "net", "magType", "type", "sig",
 KEEP = 1.2
 PARTITIONS = 4
 BATCH = 500
-IN_FLIGHT = 16
 CONSUMER = {
     "enable.auto.commit": False,
     "auto.offset.reset": "earliest",
@@ -154,9 +153,7 @@ class Bench:
             group=uuid.uuid4().hex,
         )
         sink = provision("kafka", "producer", topic=target, host=self.host, codec=codec)
-        broker = Broker(
-            "bench", consumers=[source], producers=[sink], filter=chosen, in_flight=IN_FLIGHT
-        )
+        broker = Broker("bench", consumers=[source], producers=[sink], filter=chosen)
         watch = Until(broker, self.count)
         watch.start()
         report = broker.run()

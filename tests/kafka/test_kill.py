@@ -97,7 +97,9 @@ def test_kill_9_loses_nothing_and_repeats_no_more_than_was_in_flight(
     chance = random.Random(seed)
     ends = Ends(tmp_path, raw, topic)
     # A moment between two cycles: it is killed on its way, and not when it is done.
-    route = Route(tmp_path, source(ends), target(ends), count=20, sleep_period=0.005)
+    route = Route(
+        tmp_path, source(ends), target(ends), count=20, in_flight=IN_FLIGHT, sleep_period=0.005
+    )
     share = MESSAGES // (KILLS + 1)
     for kill in range(KILLS):
         with route.running():

@@ -78,7 +78,8 @@ class Broker:
         count: most messages of a batch.
         timeout: seconds that a cycle waits for messages.
         sleep_period: seconds between cycles.
-        in_flight: most batches of one source that are consumed and not settled.
+        in_flight: most batches of one source that are consumed and not settled; if not given, as
+            many as were settled within the last quarter of a second, from 4 to 32.
         drain_timeout: seconds after which a stop gives back what is still in flight.
         best_effort: allow destinations none of which keeps what it confirmed.
         window: the memory of `deduplicate`, where it is to be shared with other brokers.
@@ -110,14 +111,14 @@ class Broker:
         count: int = 500,
         timeout: float = 1.0,
         sleep_period: float = 0.0,
-        in_flight: int = 4,
+        in_flight: int | None = None,
         drain_timeout: float = 30.0,
         best_effort: bool = False,
         window: Window | None = None,
         plugins: Iterable[object] = (),
         verbose: bool = False,
     ) -> None:
-        refuse_no_room(count=count, in_flight=in_flight)
+        refuse_no_room(count=count, in_flight=1 if in_flight is None else in_flight)
         self.name = name
         self.description = description
         self.count = count
@@ -157,7 +158,8 @@ class Broker:
         self._decoder = Decoder(self._screen.paths, whole=whole)
         self._last_one = filter_last_one
         # What a filter was given it has not changed: what came is what is delivered.
-        self._only_looks = transform is None and not self._overrides("process")
+        only_looks = transform is None and not self._overrides("process")
+        self._looks = only_looks and self._screen.looks
         self._flow: Flow | None = None
         self._entered = False
         self._tally = Tally(self, plugins)
@@ -356,11 +358,11 @@ class Broker:
         for run, new in self._screen.unseen(batch, passing):
             going = self.transform(batch, new)
             batch.kept += going
-            if self._only_looks:
+            if self._looks:
                 batch.release(run)
             if not whole:
                 self.encode(batch, going)
-                if not self._watched:
+                if self._transform is not None and not self._watched:
                     batch.release(run)
         if whole:
             if self._last_one:

@@ -27,6 +27,8 @@ _IDLE: Final = 0.1
 """Seconds of one wait for messages when nothing else can be asked for."""
 _BUSY: Final = 0.005
 """The same when an ack may be asked for at any moment."""
+_MOST: Final = 500
+"""Messages of one call: the garbage collector looks for what leaks when more come at once."""
 _HOLD_AFTER: Final = 1.0
 """Seconds without anybody consuming after which partitions are paused, and polling goes on."""
 
@@ -66,6 +68,7 @@ class Poller:
         self._lanes: dict[int, Lane] = {}
         self._stopping = False
         self._held = False
+        self._has_held = False
         self._changed = shelf.changed
         self.commits = Committer(client, topic, config, timeout, shelf.changed)
         self.assigned = threading.Event()
@@ -104,7 +107,7 @@ class Poller:
             if self._held:
                 self._resume()
             # Each call gives other threads their turn, so first for all there is, then to wait.
-            got = self._client.consume(room, 0) or self._client.consume(
+            got = self._client.consume(min(room, _MOST), 0) or self._client.consume(
                 1, _BUSY if self._shelf.in_hand else _IDLE
             )
         elif self._held or self._shelf.full_for(_HOLD_AFTER):
@@ -133,7 +136,7 @@ class Poller:
                 self._client.pause(paused)
         except _driver.KafkaException as error:
             _log.debug("%s: not paused: %s", self._topic, error)
-        self._held = True
+        self._held = self._has_held = True
 
     def _resume(self) -> None:
         self._held = False
@@ -251,8 +254,8 @@ class Poller:
             self._client.incremental_assign(placed)
         else:
             self._client.assign(placed)
-        # One that was paused when it was taken away comes back paused.
-        self._client.resume(placed)
+        if self._has_held:  # one that was paused when it was taken away comes back paused
+            self._client.resume(placed)
         self._held = False
         self.assigned.set()
 

@@ -34,7 +34,7 @@ class Shelf:
         self.changed = threading.Condition()
         self.in_hand = 0
         self._most = most
-        self._wanted = 0
+        self._wanted = _LEAST
         self._fetched: deque[tuple[Chunk, deque[Message]]] = deque()
         self._again: list[Message] = []
         self._kept = 0
@@ -55,9 +55,7 @@ class Shelf:
         return _AHEAD * self._wanted - self._kept
 
     def full_for(self, seconds: float) -> bool:
-        """Whether there has been no room for so long, or nobody has asked for anything yet."""
-        if not self._wanted:
-            return True
+        """Whether there has been no room for so long."""
         return self._full_since is not None and time.monotonic() - self._full_since > seconds
 
     def put(self, chunk: Chunk, messages: Sequence[Message]) -> None:

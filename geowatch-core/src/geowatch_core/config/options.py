@@ -54,10 +54,11 @@ class BrokerOptions:
         1.0, doc="Seconds that a cycle waits for messages.", validator=at_least(0)
     )
     sleep_period: float = option(0.0, doc="Seconds between cycles.", validator=at_least(0))
-    in_flight: int = option(
-        4,
-        doc="Most batches of one source that are consumed and not settled.",
-        validator=at_least(1),
+    in_flight: int | None = option(
+        None,
+        doc="Most batches of one source that are consumed and not settled; if not given, as many "
+        "as were settled within the last quarter of a second, from 4 to 32.",
+        validator=attrs.validators.optional(at_least(1)),
     )
     drain_timeout: float = option(
         30.0,

@@ -8,8 +8,8 @@ Consuming, working and delivering overlap, each in threads of its own:
             consume              decode … encode                   deliver                   ack
 
 User code (filters, transforms, ``process``, the cycle methods, hooks) runs in the caller's thread
-only. Each source has at most ``in_flight`` batches that are consumed and not settled, so memory is
-bounded whatever the backlog. Batches are settled in the order in which they were consumed.
+only. What is consumed and not settled is bounded for each source, and so is memory, whatever the
+backlog. Batches are settled in the order in which they were consumed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from geowatch_core.flow.allowance import Allowance
 from geowatch_core.flow.batch import Batch, Parcel, by_source
 from geowatch_core.flow.destination import Destination
 from geowatch_core.flow.seen import StoppedWaitingError
@@ -82,7 +83,7 @@ class Flow:
         self._delivering: dict[Destination, SimpleQueue[_Job | None]] = {
             destination: SimpleQueue() for destination in broker.destinations
         }
-        self._permits: dict[int, threading.Semaphore] = {}
+        self._allowances: dict[int, Allowance] = {}
         self._waiting: deque[Batch] = deque()
         self._flying: list[Batch] = []
         self._reading = 0
@@ -133,7 +134,7 @@ class Flow:
             self._start(partial(self._deliver, destination), f"deliver {destination.name}")
         sources: list[Source | None] = [*self._broker.sources]
         for source in sources or [None]:
-            self._permits[id(source)] = threading.Semaphore(self._broker.in_flight)
+            self._allowances[id(source)] = Allowance(self._broker.in_flight)
             self._reading += 1
             self._start(partial(self._read, source), f"read {source.name if source else 'nothing'}")
 
@@ -175,7 +176,7 @@ class Flow:
                 self._broker.begin(batch)
             case _Settled(batch):
                 self._flying.remove(batch)
-                self._permits[id(batch.source)].release()
+                self._allowances[id(batch.source)].settled()
                 self._broker.finish(batch)
             case _Ended():
                 self._reading -= 1
@@ -196,8 +197,8 @@ class Flow:
     def _drain(self) -> None:
         """Finish what is in flight within the deadline, and give back everything else."""
         self._stopped.set()
-        for permit in self._permits.values():
-            permit.release()  # a reader that waits for one looks again
+        for allowance in self._allowances.values():
+            allowance.end()
         started = time.monotonic()
         self._take_while(lambda: self._reading > 0, started + _READER_GRACE)
         self._take_while(self._unfinished, started + self._broker.drain_timeout)
@@ -238,9 +239,12 @@ class Flow:
     # --- the other threads ----------------------------------------------------------------------
 
     def _read(self, source: Source | None) -> None:
-        broker, permit, cycles = self._broker, self._permits[id(source)], 0
+        broker, allowance, cycles = self._broker, self._allowances[id(source)], 0
         try:
-            while permit.acquire() and not self._ended(source):
+            while not self._ended(source):
+                allowance.take()
+                if self._ended(source):
+                    break
                 messages = broker.consume(source, self._stopped)
                 self._events.put(_Consumed(broker.new_batch(source, messages)))
                 cycles += 1

@@ -62,6 +62,11 @@ class Screen:
         return tuple(paths)
 
     @property
+    def looks(self) -> bool:
+        """Whether it has functions that look at values."""
+        return bool(self._predicates)
+
+    @property
     def asks_for_values(self) -> bool | None:
         """Whether the first thing it does is to ask for values; None if it does nothing."""
         if self._filter is not None or self._metadata:

@@ -49,20 +49,20 @@ class Tally:
         self.report = Report()
         for destination in self._destinations:
             destination.retries = 0
-        self._hook.geowatch_started(broker=self._broker)
+        self._tell(self._hook.geowatch_started)
 
     def stopped(self, seconds: float) -> None:
         """A run has ended."""
         self.report.seconds = seconds
         self._count_retries()
-        self._hook.geowatch_stopped(broker=self._broker, report=self.report)
+        self._tell(self._hook.geowatch_stopped, report=self.report)
 
     def consumed(self, batch: Batch) -> None:
         """A batch came from its source."""
         self.report.consumed += len(batch.consumed)
         if batch.source is not None and batch.consumed:
-            self._hook.geowatch_consumed(
-                broker=self._broker, source=batch.source.name, messages=batch.consumed
+            self._tell(
+                self._hook.geowatch_consumed, source=batch.source.name, messages=batch.consumed
             )
 
     def settled(self, batch: Batch) -> list[Message]:
@@ -86,8 +86,8 @@ class Tally:
         for parcel in batch.parcels:
             self._answered(parcel, batch)
         if batch.source is not None and batch.consumed:
-            self._hook.geowatch_settled(
-                broker=self._broker, source=batch.source.name, messages=batch.consumed
+            self._tell(
+                self._hook.geowatch_settled, source=batch.source.name, messages=batch.consumed
             )
         return delivered
 
@@ -102,6 +102,11 @@ class Tally:
         dead = self._broker.dead_letter
         return [*self._broker.destinations, *([] if dead is None else [dead])]
 
+    def _tell(self, hook: pluggy.HookCaller, **given: object) -> None:
+        """Call the observers, if there are any: a call that reaches nobody has its price, too."""
+        if hook.get_hookimpls():
+            hook(broker=self._broker, **given)
+
     def _count_retries(self) -> None:
         self.report.retries = sum(destination.retries for destination in self._destinations)
 
@@ -111,15 +116,15 @@ class Tally:
         confirmed = [m for m in parcel.owners if id(m) not in here] if here else parcel.owners
         counts[name] = counts.get(name, 0) + len(confirmed)
         if confirmed:
-            self._hook.geowatch_delivered(broker=self._broker, destination=name, messages=confirmed)
+            self._tell(self._hook.geowatch_delivered, destination=name, messages=confirmed)
 
     def _failed(self, parcel: Parcel, batch: Batch) -> set[int]:
         """Tell of what a destination did not take; the ids of these messages."""
         name = parcel.destination.name
         here = {id(f.message): f for f in batch.failures if f.where == name}
         if here:
-            self._hook.geowatch_failed(
-                broker=self._broker,
+            self._tell(
+                self._hook.geowatch_failed,
                 destination=name,
                 messages=[f.message for f in here.values()],
                 outcomes=[f.error for f in here.values()],
