@@ -84,18 +84,28 @@ class Consumer(Role, ABC):
         if not messages:
             return
         with self._settling:
-            deliveries = [message._replaces or message for message in messages]
-            for delivery in deliveries:
-                if delivery._settled is not None or delivery.origin is not self:
-                    raise self._cannot_settle(delivery, outcome)
-            if len(set(deliveries)) < len(deliveries):
-                raise AckError(
-                    f"A message of {self.name} is to be {outcome} twice in one call",
-                    fix="Settle each delivery once.",
-                )
-            act(messages)
-            for delivery in deliveries:
-                delivery._settled = outcome
+            marked = self._mark(messages, outcome)
+            try:
+                act(messages)
+            except BaseException:
+                _unmark(marked)
+                raise
+
+    def _mark(self, messages: Sequence[Message], outcome: str) -> list[Message]:
+        """Note the outcome in each delivery, or in none if one of them cannot be settled."""
+        deliveries = [message._replaces or message for message in messages]
+        for index, delivery in enumerate(deliveries):
+            if delivery._settled is not None or delivery.origin is not self:
+                before = deliveries[:index]
+                _unmark(before)
+                if delivery in before:
+                    raise AckError(
+                        f"A message of {self.name} is to be {outcome} twice in one call",
+                        fix="Settle each delivery once.",
+                    )
+                raise self._cannot_settle(delivery, outcome)
+            delivery._settled = outcome
+        return deliveries
 
     def _cannot_settle(self, message: Message, outcome: str) -> AckError:
         if message.origin is not self:
@@ -121,3 +131,8 @@ class Consumer(Role, ABC):
     @abstractmethod
     def _nack(self, messages: Sequence[Message]) -> None:
         """Have these come again."""
+
+
+def _unmark(deliveries: Sequence[Message]) -> None:
+    for delivery in deliveries:
+        delivery._settled = None

@@ -31,9 +31,10 @@ class Sink(Role, ABC):
         native = {
             key for key, origin in origins.items() if origin is None or origin.codec == self.codec
         }
-        as_they_are = [m._value is UNSET and id(m.origin) in native for m in messages]
-        if all(as_they_are):
+        touched = [m for m in messages if m._value is not UNSET]
+        if not touched and len(native) == len(origins):
             return list(messages), {}
+        as_they_are = [m._value is UNSET and id(m.origin) in native for m in messages]
         new = iter(
             self._encoded([m for m, same in zip(messages, as_they_are, strict=True) if not same])
         )

@@ -60,9 +60,10 @@ class KafkaConsumer(Consumer):
         except BaseException:
             client.close()
             raise
-        self._poller.begin()
-        if options.start == "latest" and options.partitions is None:
-            # Whoever produces after this has returned counts on being heard.
+        # Whoever produces after this has returned counts on being heard.
+        waits = options.start == "latest" and options.partitions is None
+        self._poller.begin(held=waits)
+        if waits:
             self._poller.assigned.wait(options.timeout)
 
     def _settings(self) -> dict[str, Any]:
@@ -166,11 +167,11 @@ def _incremental(config: Config) -> bool:
 def _by_chunk(messages: Sequence[Message]) -> dict[Chunk, list[int]]:
     """The offsets of messages, by what they were fetched with."""
     groups: dict[Chunk, list[int]] = {}
+    chunk, offsets = None, [0]
     for message in messages:
         place = message.position
-        offsets = groups.get(place.chunk)
-        if offsets is None:
-            groups[place.chunk] = [place.offset]
-        else:
-            offsets.append(place.offset)
+        if place.chunk is not chunk:  # nearly always they come one chunk after the other
+            chunk = place.chunk
+            offsets = groups.setdefault(chunk, [])
+        offsets.append(place.offset)
     return groups

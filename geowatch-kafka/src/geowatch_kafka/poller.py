@@ -27,8 +27,8 @@ _IDLE: Final = 0.1
 """Seconds of one wait for messages when nothing else can be asked for."""
 _BUSY: Final = 0.005
 """The same when an ack may be asked for at any moment."""
-_MOST: Final = 500
-"""Messages of one call: the garbage collector looks for what leaks when more come at once."""
+_MOST: Final = 1000
+"""Messages of one call: with many more, the garbage collector looks into them again and again."""
 _HOLD_AFTER: Final = 1.0
 """Seconds without anybody consuming after which partitions are paused, and polling goes on."""
 
@@ -76,8 +76,9 @@ class Poller:
 
     # --- what other threads call ----------------------------------------------------------------
 
-    def begin(self) -> None:
-        """Start the thread."""
+    def begin(self, *, held: bool) -> None:
+        """Start the thread; `held`: it polls at once, though nobody has asked for messages."""
+        self._held = held
         self._thread.start()
 
     def stop(self, patience: float) -> bool:

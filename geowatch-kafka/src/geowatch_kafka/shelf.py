@@ -34,7 +34,7 @@ class Shelf:
         self.changed = threading.Condition()
         self.in_hand = 0
         self._most = most
-        self._wanted = _LEAST
+        self._wanted = 0
         self._fetched: deque[tuple[Chunk, deque[Message]]] = deque()
         self._again: list[Message] = []
         self._kept = 0
@@ -46,8 +46,9 @@ class Shelf:
     # --- what the thread that fetches calls -----------------------------------------------------
 
     def room(self) -> int:
-        """How many messages to fetch now."""
-        if self._kept > (_AHEAD - 1) * self._wanted or self.in_hand >= self._most:
+        """How many messages to fetch now: none before somebody has asked for one."""
+        full = self._kept > (_AHEAD - 1) * self._wanted or self.in_hand >= self._most
+        if full or not self._wanted:
             if self._full_since is None:
                 self._full_since = time.monotonic()
             return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import compress
+from operator import attrgetter
 from typing import Any
 
 from geowatch_core.codec import Codec, Reader
@@ -17,6 +18,8 @@ from geowatch_core.path import Path
 __all__ = ["Columns", "Decoder"]
 
 Columns = Mapping[Path, Sequence[Any]]
+
+_data_of = attrgetter("data")
 
 
 class Decoder:
@@ -43,7 +46,7 @@ class Decoder:
                 return self._decoded(codec, run)
         if codec not in self._readers:
             self._readers[codec] = codec.reader(self._paths)
-        reading = self._readers[codec]([message.data for message in run])
+        reading = self._readers[codec](list(map(_data_of, run)))
         columns = dict(zip(self._paths, reading.columns, strict=True))
         if not reading.errors:
             for message in run:
@@ -56,7 +59,7 @@ class Decoder:
         return list(compress(run, good)), kept
 
     def _decoded(self, codec: Codec, run: Sequence[Message]) -> tuple[list[Message], Columns]:
-        values = codec.decode_all([message.data for message in run])
+        values = codec.decode_all(list(map(_data_of, run)))
         for message, value in zip(run, values, strict=True):
             message.value = value
             message.checked = True
