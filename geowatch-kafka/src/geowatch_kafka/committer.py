@@ -88,11 +88,6 @@ class Committer:
     # --- what the thread that polls calls -------------------------------------------------------
 
     @property
-    def waiting(self) -> bool:
-        """Whether a commit is to be made."""
-        return self._asked is not None and self._asked.sent is None
-
-    @property
     def under_way(self) -> bool:
         """Whether a commit is asked for, and has no answer."""
         return self._asked is not None
@@ -121,7 +116,11 @@ class Committer:
         self._answer(asked, failed and _driver.error_of(failed, self._refusal, self._config))
 
     def make(self) -> None:
-        """Commit here and now, also what was sent: nothing is polled meanwhile."""
+        """Commit here and now, also what was sent: nothing can be polled meanwhile.
+
+        That is so while partitions are taken away. Anywhere else it would not do: in an outage this
+        call of the client may not return, as it waits for what only a poll brings.
+        """
         asked = self._asked
         if asked is not None:
             self._answer(asked, self._attempt(self._mine(asked), asynchronous=False))

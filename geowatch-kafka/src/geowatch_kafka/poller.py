@@ -27,6 +27,8 @@ _IDLE: Final = 0.1
 """Seconds of one wait for messages when nothing else can be asked for."""
 _BUSY: Final = 0.005
 """The same when an ack may be asked for at any moment."""
+_ANSWER: Final = 0.002
+"""Seconds between two looks for the answer to a commit where nothing more can be fetched."""
 _MOST: Final = 1000
 """Messages of one call: with many more, the garbage collector looks into them again and again."""
 _HOLD_AFTER: Final = 1.0
@@ -115,6 +117,10 @@ class Poller:
             self.commits.send()
             self._hold()
             got = self._client.consume(1, _IDLE / 5)
+        elif self.commits.under_way:
+            self.commits.send()
+            time.sleep(_ANSWER)  # a poll that waits would bring what there is no room for
+            got = self._client.consume(1, 0)
         else:
             self._wait_for_room()
             return
@@ -122,12 +128,9 @@ class Poller:
             self._sort(got)
 
     def _wait_for_room(self) -> None:
-        """Poll nothing meanwhile: so what is to be committed is committed here and now."""
         with self._changed:
-            if not (self._stopping or self._shelf.room() or self.commits.waiting):
-                self._changed.wait(_BUSY if self.commits.under_way else _IDLE)
-        if not self._shelf.room():
-            self.commits.make()
+            if not (self._stopping or self._shelf.room() or self.commits.under_way):
+                self._changed.wait(_IDLE)
 
     def _hold(self) -> None:
         """Pause everything, also what was assigned since: then a poll brings no messages."""
