@@ -87,12 +87,13 @@ def test_one_more_waits_until_one_is_settled() -> None:
 
 
 def test_nobody_waits_after_the_end() -> None:
-    """Who waits when the run ends returns, and whoever comes later does not wait."""
+    """Who waits when the run ends is told so, and so is whoever comes later."""
     allowance = Allowance(1)
-    allowance.take()
-    thread = threading.Thread(target=allowance.take)
+    assert allowance.take()
+    told: list[bool] = []
+    thread = threading.Thread(target=lambda: told.append(allowance.take()))
     thread.start()
     allowance.end()
     thread.join(10)
-    assert not thread.is_alive()
-    allowance.take()
+    assert told == [False]
+    assert not allowance.take()

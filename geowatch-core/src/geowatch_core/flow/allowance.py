@@ -45,11 +45,12 @@ class Allowance:
         since = self._clock() - _SPAN
         return max(self._least, sum(at > since for at in self._settled))
 
-    def take(self) -> None:
-        """Wait until one more may be in flight, and count it; return at once after the end."""
+    def take(self) -> bool:
+        """Wait until one more may be in flight, and count it; False after the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended or self._flying < self.most)
             self._flying += 1
+            return not self._ended
 
     def settled(self) -> None:
         """One of them is settled."""

@@ -241,10 +241,7 @@ class Flow:
     def _read(self, source: Source | None) -> None:
         broker, allowance, cycles = self._broker, self._allowances[id(source)], 0
         try:
-            while not self._ended(source):
-                allowance.take()
-                if self._ended(source):
-                    break
+            while allowance.take() and not self._ended(source):
                 messages = broker.consume(source, self._stopped)
                 self._events.put(_Consumed(broker.new_batch(source, messages)))
                 cycles += 1
