@@ -1,0 +1,135 @@
+"""The thread that polls, on a client whose partition has no end."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from confluent_kafka import TopicPartition
+
+from geowatch_core import ClosedError
+from geowatch_kafka.config import Config
+from geowatch_kafka.lane import Lane
+from geowatch_kafka.poller import Poller
+from geowatch_kafka.shelf import Shelf
+from tools.local import until
+
+
+class Found:
+    """A message as the client gives it."""
+
+    def __init__(self, offset: int) -> None:
+        self._offset = offset
+
+    def error(self) -> None:
+        """None: it is a message."""
+
+    def partition(self) -> int:
+        """The only one."""
+        return 0
+
+    def offset(self) -> int:
+        """Where it is."""
+        return self._offset
+
+    def value(self) -> bytes:
+        """What it says."""
+        return b"%d" % self._offset
+
+    def key(self) -> None:
+        """None: it has no key."""
+
+    def headers(self) -> None:
+        """None: it has no headers."""
+
+    def timestamp(self) -> tuple[int, int]:
+        """0: it has no time."""
+        return 0, 0
+
+
+class Endless:
+    """Answers to a commit when it is polled, or never; to one that waits for it, never."""
+
+    def __init__(self, *, answers: bool) -> None:
+        self.given = 0
+        self.paused = False
+        self.poller: Poller | None = None
+        self._answers = answers
+        self._sent: list[Any] = []
+
+    def consume(self, count: int, timeout: float) -> list[Found]:
+        """Answer to what was sent, and give as many messages as are asked for."""
+        assert self.poller is not None
+        while self._answers and self._sent:
+            self.poller.commits.answered(None, self._sent.pop())
+        if self.paused:
+            time.sleep(timeout)
+            return []
+        found = [Found(self.given + index) for index in range(count)]
+        self.given += count
+        return found
+
+    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> None:
+        """Keep it, to be answered later."""
+        assert asynchronous, "it would not return"
+        self._sent.append(offsets)
+
+    def assignment(self) -> list[TopicPartition]:
+        """The only partition."""
+        return [TopicPartition("quakes", 0)]
+
+    def pause(self, _: list[TopicPartition]) -> None:
+        """Give nothing from now on."""
+        self.paused = True
+
+    def resume(self, _: list[TopicPartition]) -> None:
+        """Give messages again."""
+        self.paused = False
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+@contextmanager
+def polling(client: Endless) -> Iterator[tuple[Poller, Shelf]]:
+    """A poller that fetches from it, with the shelf full, and ten messages in hand."""
+    shelf = Shelf(1000)
+    poller = Poller(client, "quakes", Config(), 30.0, shelf, list, incremental=False)
+    client.poller = poller
+    poller.own([TopicPartition("quakes", 0, 0)])
+    poller.begin(held=False)
+    try:
+        assert shelf.take(10, 30)
+        until(lambda: not shelf.room(), "the shelf is full")
+        yield poller, shelf
+    finally:
+        assert poller.stop(30)
+
+
+def lane(shelf: Shelf) -> Lane:
+    """The lane of what is on the shelf."""
+    (message,) = shelf.take(1, 30)
+    return message.position.chunk.lane  # type: ignore[no-any-return]
+
+
+def test_a_commit_is_answered_also_while_nothing_can_be_fetched() -> None:
+    """With a full shelf, too, an ack waits for a poll, and not in a call that may not return."""
+    client = Endless(answers=True)
+    with polling(client) as (poller, shelf):
+        poller.commits.commit({lane(shelf): 10})
+        assert not client.paused
+
+
+def test_while_a_commit_is_not_answered_little_is_fetched_beyond_the_room() -> None:
+    """Each look for the answer may bring a message, and after a second none comes any more."""
+    client = Endless(answers=False)
+    with polling(client) as (poller, shelf), ThreadPoolExecutor(1) as pool:
+        before, mine = client.given, lane(shelf)
+        acking = pool.submit(poller.commits.commit, {mine: 10})
+        until(lambda: client.paused, "it is paused")
+        assert client.given - before < 1000
+        poller.commits.give_up()
+        with pytest.raises(ClosedError):
+            acking.result(30)
