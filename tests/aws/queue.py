@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
@@ -52,10 +53,10 @@ def coded_headers(message: Message) -> list[list[str]]:
     return [[name, b64encode(value).decode()] for name, value in message.headers]
 
 
-def take(client: Any, url: str) -> list[Message]:
-    """Receive and delete everything that is there."""
+def take(client: Any, url: str, most: float = math.inf) -> list[Message]:
+    """Receive and delete what is there, and no more once there are `most`."""
     taken: list[Message] = []
-    while got := receive(client, url):
+    while len(taken) < most and (got := receive(client, url)):
         taken += map(read, got)
         entries = [
             {"Id": str(i), "ReceiptHandle": each["ReceiptHandle"]} for i, each in enumerate(got)
