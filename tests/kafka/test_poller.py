@@ -53,7 +53,7 @@ class Endless:
     """Answers to a commit when it is polled, or never; to one that waits for it, never."""
 
     def __init__(self, *, answers: bool) -> None:
-        self.given = 0
+        self.given = self.polls = 0
         self.paused = False
         self.poller: Poller | None = None
         self._answers = answers
@@ -62,6 +62,7 @@ class Endless:
     def consume(self, count: int, timeout: float) -> list[Found]:
         """Answer to what was sent, and give as many messages as are asked for."""
         assert self.poller is not None
+        self.polls += 1
         while self._answers and self._sent:
             self.poller.commits.answered(None, self._sent.pop())
         if self.paused:
@@ -93,25 +94,33 @@ class Endless:
 
 
 @contextmanager
-def polling(client: Endless) -> Iterator[tuple[Poller, Shelf]]:
-    """A poller that fetches from it, with the shelf full, and ten messages in hand."""
+def begun(client: Endless, *, held: bool = False) -> Iterator[tuple[Poller, Shelf]]:
+    """A poller that fetches from it, of which nobody has asked for anything."""
     shelf = Shelf(1000)
     poller = Poller(client, "quakes", Config(), 30.0, shelf, list, incremental=False)
     client.poller = poller
     poller.own([TopicPartition("quakes", 0, 0)])
-    poller.begin(held=False)
+    poller.begin(held=held)
     try:
-        assert shelf.take(10, 30)
-        until(lambda: not shelf.room(), "the shelf is full")
         yield poller, shelf
     finally:
         assert poller.stop(30)
 
 
+@contextmanager
+def polling(client: Endless) -> Iterator[tuple[Poller, Shelf]]:
+    """A poller with the shelf full, and ten messages in hand."""
+    with begun(client) as (poller, shelf):
+        assert shelf.take(10, 30)
+        until(lambda: not shelf.room(), "the shelf is full")
+        yield poller, shelf
+
+
 def lane(shelf: Shelf) -> Lane:
     """The lane of what is on the shelf."""
     (message,) = shelf.take(1, 30)
-    return message.position.chunk.lane  # type: ignore[no-any-return]
+    found: Lane = message.position.chunk.lane
+    return found
 
 
 def test_a_commit_is_answered_also_while_nothing_can_be_fetched() -> None:
@@ -133,3 +142,22 @@ def test_while_a_commit_is_not_answered_little_is_fetched_beyond_the_room() -> N
         poller.commits.give_up()
         with pytest.raises(ClosedError):
             acking.result(30)
+
+
+def test_nothing_is_paused_before_the_first_message_is_asked_for() -> None:
+    """What is paused comes late when it is resumed: who asks soon finds nothing paused."""
+    client = Endless(answers=True)
+    with begun(client) as (_, shelf):
+        time.sleep(0.3)  # that nothing is done has no event to wait for
+        assert (client.polls, client.paused) == (0, False)
+        assert shelf.take(10, 30)
+        assert not client.paused
+
+
+def test_who_must_be_heard_at_once_is_polled_for_at_once() -> None:
+    """Held, a poller joins its group and brings no message before one is asked for."""
+    client = Endless(answers=True)
+    with begun(client, held=True) as (_, shelf):
+        until(lambda: client.polls > 0, "it is polled")
+        assert (client.given, client.paused) == (0, True)
+        assert shelf.take(10, 30)

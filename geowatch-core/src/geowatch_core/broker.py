@@ -118,7 +118,7 @@ class Broker:
         plugins: Iterable[object] = (),
         verbose: bool = False,
     ) -> None:
-        refuse_no_room(count=count, in_flight=1 if in_flight is None else in_flight)
+        refuse_no_room(count=count, in_flight=in_flight)
         self.name = name
         self.description = description
         self.count = count
@@ -158,8 +158,8 @@ class Broker:
         self._decoder = Decoder(self._screen.paths, whole=whole)
         self._last_one = filter_last_one
         # What a filter was given it has not changed: what came is what is delivered.
-        only_looks = transform is None and not self._overrides("process")
-        self._looks = only_looks and self._screen.looks
+        changes = transform is not None or self._overrides("process")
+        self._looks = self._screen.looks and not changes
         self._flow: Flow | None = None
         self._entered = False
         self._tally = Tally(self, plugins)

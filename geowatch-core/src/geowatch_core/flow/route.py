@@ -42,14 +42,14 @@ def refuse_losing_letters(name: str, dead_letter: Producer | Store | None) -> No
         )
 
 
-def refuse_no_room(**options: int) -> None:
+def refuse_no_room(**options: int | None) -> None:
     """See to it that a batch can hold a message, and that there can be a batch.
 
     Raises:
         ConfigurationError: one of `options` is below 1; a broker would wait for ever.
     """
     for name, value in options.items():
-        if value < 1:
+        if value is not None and value < 1:
             fix = "Make room for one message or more."
             raise ConfigurationError(f"{name} must be at least 1", got=value, fix=fix)
 
