@@ -50,27 +50,33 @@ class Found:
 
 
 class Endless:
-    """Answers to a commit when it is polled, or never; to one that waits for it, never."""
+    """Answers to a commit when it is polled or closed, or never; to one that waits for it, never."""
 
-    def __init__(self, *, answers: bool) -> None:
+    def __init__(self, *, answers: bool, last_words: bool = False) -> None:
         self.given = self.polls = 0
         self.paused = False
         self.poller: Poller | None = None
         self._answers = answers
+        self._last_words = last_words
         self._sent: list[Any] = []
 
     def consume(self, count: int, timeout: float) -> list[Found]:
         """Answer to what was sent, and give as many messages as are asked for."""
         assert self.poller is not None
         self.polls += 1
-        while self._answers and self._sent:
-            self.poller.commits.answered(None, self._sent.pop())
+        if self._answers:
+            self._answer()
         if self.paused:
             time.sleep(timeout)
             return []
         found = [Found(self.given + index) for index in range(count)]
         self.given += count
         return found
+
+    @property
+    def sent(self) -> bool:
+        """Whether it has a commit that it has not answered to."""
+        return bool(self._sent)
 
     def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> None:
         """Keep it, to be answered later."""
@@ -90,7 +96,16 @@ class Endless:
         self.paused = False
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Take the partition away, and bring what answers there are, as the client does."""
+        assert self.poller is not None
+        self.poller.on_revoke(self, self.assignment())
+        if self._last_words:
+            self._answer()
+
+    def _answer(self) -> None:
+        assert self.poller is not None
+        while self._sent:
+            self.poller.commits.answered(None, self._sent.pop())
 
 
 @contextmanager
@@ -140,6 +155,27 @@ def test_while_a_commit_is_not_answered_little_is_fetched_beyond_the_room() -> N
         until(lambda: client.paused, "it is paused")
         assert client.given - before < 1000
         poller.commits.give_up()
+        with pytest.raises(ClosedError):
+            acking.result(30)
+
+
+def test_an_ack_that_the_servers_have_does_not_fail_because_of_a_close() -> None:
+    """The answer to a commit that was under way comes while the client closes, and counts."""
+    client = Endless(answers=False, last_words=True)
+    with polling(client) as (poller, shelf), ThreadPoolExecutor(1) as pool:
+        acking = pool.submit(poller.commits.commit, {lane(shelf): 10})
+        until(lambda: client.sent, "it is sent")
+        assert poller.stop(30)
+        acking.result(30)
+
+
+def test_an_ack_without_an_answer_is_told_of_the_close() -> None:
+    """Whether the servers have it is not known, so it was not acked."""
+    client = Endless(answers=False)
+    with polling(client) as (poller, shelf), ThreadPoolExecutor(1) as pool:
+        acking = pool.submit(poller.commits.commit, {lane(shelf): 10})
+        until(lambda: client.sent, "it is sent")
+        assert poller.stop(30)
         with pytest.raises(ClosedError):
             acking.result(30)
 

@@ -29,8 +29,9 @@ _BUSY: Final = 0.005
 """The same when an ack may be asked for at any moment."""
 _ANSWER: Final = 0.002
 """Seconds between two looks for the answer to a commit where nothing more can be fetched."""
-_MOST: Final = 1000
-"""Messages of one call: with many more, the garbage collector looks into them again and again."""
+_MOST: Final = 300
+"""Messages of one call: more no longer fit the processor's caches until they are on the shelf, and
+have the garbage collector look into all of them (measured)."""
 _HOLD_AFTER: Final = 1.0
 """Seconds without anybody consuming after which partitions are paused, and polling goes on."""
 
@@ -286,6 +287,8 @@ class Poller:
     def on_revoke(self, _: Any, partitions: Sequence[Any]) -> None:
         """These go to another member: let what is in hand be acked, then let go of them."""
         lanes = self._leaving(partitions)
+        if not lanes:  # closing
+            return
         self._shelf.withhold(lanes)
         deadline = time.monotonic() + self._timeout
         while not self._stopping and time.monotonic() < deadline:
@@ -313,9 +316,11 @@ class Poller:
     def _finish(self) -> None:
         self._stopping = True
         self.commits.close()
-        self.commits.give_up()
-        self._shelf.drop(list(self._lanes.values()))
+        lanes, self._lanes = list(self._lanes.values()), {}
         try:
-            self._client.close()
+            self.commits.send()
+            self._shelf.drop(lanes)
+            self._client.close()  # brings the answer to a commit that was sent
         except Exception as error:  # the channel gives everything back by itself
             _log.warning("%s: not closed in order: %s", self._topic, error)
+        self.commits.give_up()
