@@ -6,6 +6,7 @@ import threading
 from abc import abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 from geowatch_core.codec import Codec
 from geowatch_core.errors import PermanentError, RetryableError
@@ -67,7 +68,7 @@ class Producer(Sink):
             answers = self._threads().map(self._answered, calls)
         else:
             answers = map(self._answered, calls)
-        return merged(len(messages), refused, [outcome for each in answers for outcome in each])
+        return merged(len(messages), refused, list(chain.from_iterable(answers)))
 
     def close(self) -> None:
         """Let go of every resource; what was not confirmed is the caller's still."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from itertools import chain
 from typing import Protocol
 
 import msgspec
@@ -74,7 +75,7 @@ class Destination:
     def deliver(self, loads: Sequence[Load]) -> list[list[Failure]]:
         """Deliver loads together; for each, the failures among its owners that are left."""
         with self._one_at_a_time:
-            encoded = [message for load in loads for message in load.encoded]
+            encoded = list(chain.from_iterable(load.encoded for load in loads))
             outcomes = self.sink.deliver_encoded(encoded)
             failures: list[list[Failure]] = [[] for _ in loads]
             if outcomes.count(CONFIRMED) < len(outcomes):
