@@ -50,7 +50,7 @@ class Found:
 
 
 class Endless:
-    """Answers to a commit when it is polled or closed, or never; to one that waits for it, never."""
+    """Answers to a commit when polled or closed, or never; to one that waits for it, never."""
 
     def __init__(self, *, answers: bool, last_words: bool = False) -> None:
         self.given = self.polls = 0
