@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from geowatch_core import Broker
+from geowatch_core import Broker, where
 from geowatch_core.errors import BrokerStoppedError
 from geowatch_core.hookspec import hookimpl
 from geowatch_core.outcome import CONFIRMED
@@ -168,3 +168,38 @@ def test_unknown_hook_is_refused():
 
     with pytest.raises(Exception, match="geowatch_delivred"):
         Broker(plugins=[Misspelt()])
+
+
+class Doubling:
+    """Doubles every number as soon as it is consumed."""
+
+    @hookimpl
+    def geowatch_consumed(self, messages):
+        """Change them."""
+        for message in messages:
+            message.value = {"n": 2 * message.value["n"]}
+
+
+def not_four(value):
+    """What the filter asks."""
+    return value["n"] != 4
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        {"filter": where("n") != 4},
+        {"filter": not_four},
+        {"filter": [where("n") != 5, not_four]},
+        {"transform": lambda value: value if not_four(value) else None},
+        {"filter": not_four, "transform": dict},
+    ],
+    ids=["declarative", "function", "declarative and function", "transform", "all"],
+)
+def test_what_an_observer_changed_goes_on(stages):
+    """A value that was changed when it came is the one that the stages see and deliver."""
+    sink = Kept()
+    Broker(
+        consumers=[Given(numbers(4))], producers=[sink], plugins=[Doubling()], **stages
+    ).run()
+    assert sink.got == data({"n": 0}, {"n": 2}, {"n": 6})

@@ -27,6 +27,9 @@ class Batch(msgspec.Struct, eq=False, weakref=True):
     """What was consumed together, and what becomes of it.
 
     The source is acked for all of it at once, after every destination has answered for its part.
+
+    Attributes:
+        changed: the ids of messages with values that an observer has given them.
     """
 
     source: Source | None
@@ -39,6 +42,7 @@ class Batch(msgspec.Struct, eq=False, weakref=True):
     filtered: int = 0
     deduplicated: int = 0
     created: int = 0
+    changed: set[int] = msgspec.field(default_factory=set)
     acked: bool = False
     _left: int = -1
     _lock: threading.Lock = msgspec.field(default_factory=threading.Lock)
@@ -59,10 +63,11 @@ class Batch(msgspec.Struct, eq=False, weakref=True):
         self.kept = kept
 
     def release(self, run: Sequence[Message]) -> None:
-        """Let go of the values of `run`, unless it was pushed in with values of its own."""
+        """Let go of the values of `run`, unless they are not what ``data`` says."""
         if self.source is not None:
             for message in run:
-                message.release()
+                if not self.changed or id(message) not in self.changed:
+                    message.release()
 
     def launch(self) -> list[Parcel]:
         """The parcels to deliver; each must be `answered`. To be called once, after the work."""

@@ -37,7 +37,7 @@ class Decoder:
 
     def decode(self, batch: Batch, run: Sequence[Message]) -> tuple[list[Message], Columns]:
         """The messages that are what their codec promises, and their values at the paths."""
-        if batch.source is None:
+        if batch.source is None or batch.changed:
             return self._by_hand(batch, run)
         codec = batch.source.consumer.codec
         if self._whole:
@@ -66,7 +66,7 @@ class Decoder:
         return list(run), {path: [path.find(value) for value in values] for path in self._paths}
 
     def _by_hand(self, batch: Batch, run: Sequence[Message]) -> tuple[list[Message], Columns]:
-        """Messages that were pushed in: most carry a value, some were consumed elsewhere."""
+        """Messages that may carry a value: pushed in by hand, or changed by an observer."""
         good: list[Message] = []
         columns: dict[Path, list[Any]] = {path: [] for path in self._paths}
         for message in run:

@@ -61,9 +61,11 @@ class Tally:
         """A batch came from its source."""
         self.report.consumed += len(batch.consumed)
         if batch.source is not None and batch.consumed:
-            self._tell(
+            told = self._tell(
                 self._hook.geowatch_consumed, source=batch.source.name, messages=batch.consumed
             )
+            if told:
+                batch.changed = {id(message) for message in batch.consumed if message.touched}
 
     def settled(self, batch: Batch) -> list[Message]:
         """Every destination has answered for a batch, and its source has remembered it.
@@ -102,10 +104,12 @@ class Tally:
         dead = self._broker.dead_letter
         return [*self._broker.destinations, *([] if dead is None else [dead])]
 
-    def _tell(self, hook: pluggy.HookCaller, **given: object) -> None:
+    def _tell(self, hook: pluggy.HookCaller, **given: object) -> bool:
         """Call the observers, if there are any: a call that reaches nobody has its price, too."""
-        if hook.get_hookimpls():
+        anybody = bool(hook.get_hookimpls())
+        if anybody:
             hook(broker=self._broker, **given)
+        return anybody
 
     def _count_retries(self) -> None:
         self.report.retries = sum(destination.retries for destination in self._destinations)
