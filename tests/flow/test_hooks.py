@@ -199,7 +199,5 @@ def not_four(value):
 def test_what_an_observer_changed_goes_on(stages):
     """A value that was changed when it came is the one that the stages see and deliver."""
     sink = Kept()
-    Broker(
-        consumers=[Given(numbers(4))], producers=[sink], plugins=[Doubling()], **stages
-    ).run()
+    Broker(consumers=[Given(numbers(4))], producers=[sink], plugins=[Doubling()], **stages).run()
     assert sink.got == data({"n": 0}, {"n": 2}, {"n": 6})
