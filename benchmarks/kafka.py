@@ -5,7 +5,7 @@ consumes them, keeps those of magnitude 1.2 or more (about half), delivers these
 waits until the server has confirmed them, and only then commits what it consumed: at least once.
 The loops by hand have the same settings of the client that GeoWatch has by itself.
 
-``python benchmarks/kafka.py [--rivals] [--latency] [--memory] [--rounds N] [--messages N]``
+``python benchmarks/kafka.py [--rivals | --latency | --memory] [--rounds N] [--messages N]``
 """
 
 from __future__ import annotations
@@ -13,13 +13,10 @@ from __future__ import annotations
 import argparse
 import gc
 import statistics
-import subprocess
 import sys
 import tempfile
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from confluent_kafka import libversion
@@ -29,9 +26,9 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.kafka_bed import KEEP, Bench, keep_raw, keep_strong, strong
 from benchmarks.kafka_flow import latency, memory, route
+from benchmarks.kafka_race import race
 from geowatch_core import where
 from tools.kafka import VERSION, Kafka, java_version
-from tools.local import cache
 
 
 @contextmanager
@@ -41,7 +38,6 @@ def server(folder: str) -> Iterator[Kafka]:
         yield running
 
 
-RIVALS = ("FastStream", "Quix Streams", "mq-bridge")
 HAND, RAW = "by hand: orjson loads, test, dumps", "by hand: bytes as they are"
 
 
@@ -64,12 +60,14 @@ def main() -> None:
             latency(kafka.host)
         elif given.memory:
             memory(kafka.host)
+        elif given.rivals:
+            race(Bench(kafka.host, given.messages), Path(folder), given.rounds, given.only)
         else:
             bench = Bench(kafka.host, given.messages)
-            throughput(bench, given.rounds, given.only, rivals=given.rivals)
+            throughput(bench, given.rounds, given.only)
 
 
-def throughput(bench: Bench, rounds: int, only: str, *, rivals: bool) -> None:
+def throughput(bench: Bench, rounds: int, only: str) -> None:
     """All contenders in turn, again and again."""
     declarative = where("properties.mag") >= KEEP
     contenders: dict[str, tuple[str, int, Callable[[str], float]]] = {
@@ -107,9 +105,6 @@ def throughput(bench: Bench, rounds: int, only: str, *, rivals: bool) -> None:
         ),
         "plain, no filter": (RAW, bench.count, lambda t: bench.with_broker(t, "plain", None)),
     }
-    if rivals:
-        for name in RIVALS:
-            contenders[name] = (HAND, bench.expected, partial(with_rival, bench, name))
     seconds: dict[str, list[float]] = {name: [] for name in contenders if only in name}
     for _ in range(rounds):
         for name, took in seconds.items():
@@ -132,35 +127,6 @@ def throughput(bench: Bench, rounds: int, only: str, *, rivals: bool) -> None:
         ratio = statistics.median(b / t for b, t in zip(base, took, strict=True))
         rate = bench.count / statistics.median(took)
         print(f"| {name} | {rate:,.0f} | {ratio:.2f} | {contenders[name][1]:,} |", flush=True)
-
-
-def with_rival(bench: Bench, name: str, target: str) -> float:
-    """The same with somebody else's library, in a process and an environment of its own."""
-    python = rivals_python()
-    group = uuid.uuid4().hex
-    command = [python, ROOT / "benchmarks/kafka_rivals.py", name, bench.host, bench.source]
-    done = subprocess.run(
-        [*map(str, command), target, group, str(bench.count)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
-    return float(done.stdout.split()[-1])
-
-
-def rivals_python() -> Path:
-    """A Python that has the rivals, made once."""
-    folder = cache() / "rivals"
-    python, wanted = folder / "bin/python", ROOT / "benchmarks/rivals.txt"
-    made = folder / wanted.name
-    if not made.exists() or made.read_text() != wanted.read_text():
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", "-r", str(wanted)], check=True)
-        made.write_text(wanted.read_text())
-    return python
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ class Bench:
     def __init__(self, host: str, count: int) -> None:
         self.host = host
         self.count = count
-        self._admin = AdminClient({"bootstrap.servers": host, "log_level": 2})
+        self.admin = AdminClient({"bootstrap.servers": host, "log_level": 2})
         self.source = self.topic()
         data = features(count)
         self.expected = sum(strong(orjson.loads(item)) for item in data)
@@ -70,19 +70,23 @@ class Bench:
     def topic(self) -> str:
         """A fresh topic."""
         name = f"bench-{uuid.uuid4().hex[:12]}"
-        self._admin.create_topics([NewTopic(name, PARTITIONS, 1)])[name].result(30)
-        while len(self._admin.list_topics(name, timeout=10).topics[name].partitions) < PARTITIONS:
+        self.admin.create_topics([NewTopic(name, PARTITIONS, 1)])[name].result(30)
+        while len(self.admin.list_topics(name, timeout=10).topics[name].partitions) < PARTITIONS:
             time.sleep(0.05)
         time.sleep(0.3)
         return name
 
     def drop(self, name: str) -> None:
         """Have the server forget a topic."""
-        self._admin.delete_topics([name])[name].result(30)
+        self.admin.delete_topics([name])[name].result(30)
 
-    def fill(self, topic: str, data: list[bytes]) -> None:
+    def fill(self, topic: str, data: Sequence[bytes]) -> None:
         """Put messages in, spread over all partitions."""
-        producer = Producer({"bootstrap.servers": self.host, "linger.ms": 20})
+        self.put(Producer({"bootstrap.servers": self.host, "linger.ms": 20}), topic, data)
+
+    @staticmethod
+    def put(producer: Producer, topic: str, data: Sequence[bytes]) -> None:
+        """The same with a producer of one's own."""
         for number, item in enumerate(data):
             while True:
                 try:
