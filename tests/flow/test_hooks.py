@@ -201,3 +201,23 @@ def test_what_an_observer_changed_goes_on(stages):
     sink = Kept()
     Broker(consumers=[Given(numbers(4))], producers=[sink], plugins=[Doubling()], **stages).run()
     assert sink.got == data({"n": 0}, {"n": 2}, {"n": 6})
+
+
+class DoublingTheFirst:
+    """Doubles the number of the first message that comes."""
+
+    @hookimpl
+    def geowatch_consumed(self, messages):
+        """Change it."""
+        messages[0].value = {"n": 2 * messages[0].value["n"]}
+
+
+@pytest.mark.parametrize("stages", [{}, {"filter": where("n") > 0}, {"filter": not_four}])
+def test_what_no_observer_touched_keeps_its_bytes(stages):
+    """Beside a changed message, the others arrive as they were written, also behind filters."""
+    sink = Kept()
+    written = [b'{ "n": 1 }', b'{ "n": 2 }']
+    Broker(
+        consumers=[Given(written)], producers=[sink], plugins=[DoublingTheFirst()], **stages
+    ).run()
+    assert sink.got == [*data({"n": 2}), b'{ "n": 2 }']

@@ -44,10 +44,6 @@ from geowatch_core.window import Window
 __all__ = ["Broker"]
 
 _log = logging.getLogger(__name__)
-_RUN = 500
-"""Messages looked at together: fewer cost more calls (measured)."""
-_RUN_OF_VALUES = 100
-"""The same where their values are made: more no longer fit the processor's caches (measured)."""
 
 
 class Broker:
@@ -157,14 +153,13 @@ class Broker:
         self._transform = transform
         asks = self._screen.asks_for_values
         whole = transform is not None if asks is None else asks
-        self._decoder = Decoder(self._screen.paths, whole=whole)
+        converts = len({role.codec for role in (*readers, *sinks)}) > 1
+        values = self._screen.looks or transform is not None or converts
+        self._decoder = Decoder(self._screen.paths, whole=whole, values=values)
         self._last_one = filter_last_one
         # What a filter was given it has not changed: what came is what is delivered.
         changes = transform is not None or self._overrides("process")
         self._looks = self._screen.looks and not changes
-        converts = len({role.codec for role in (*readers, *sinks)}) > 1
-        values = self._screen.looks or transform is not None or converts
-        self._run = _RUN_OF_VALUES if values else _RUN
         self._flow: Flow | None = None
         self._entered = False
         self._tally = Tally(self, plugins)
@@ -359,7 +354,8 @@ class Broker:
         """Take a batch through decode, filter, transform, ``process`` and encode."""
         self.before_cycle()
         whole = self._last_one or self._overrides("process")
-        passing = ((r, self.filter(batch, *self.decode(batch, r))) for r in batch.runs(self._run))
+        runs = self._decoder.runs(batch)
+        passing = ((run, self.filter(batch, *self.decode(batch, run))) for run in runs)
         for run, new in self._screen.unseen(batch, passing):
             going = self.transform(batch, new)
             batch.kept += going

@@ -84,27 +84,28 @@ class Consumer(Role, ABC):
         if not messages:
             return
         with self._settling:
-            self._mark(messages, outcome)
+            marked = self._mark(messages, outcome)
             try:
                 act(messages)
             except BaseException:
-                _unmark(messages)
+                _unmark(marked)
                 raise
 
-    def _mark(self, messages: Sequence[Message], outcome: str) -> None:
+    def _mark(self, messages: Sequence[Message], outcome: str) -> list[Message]:
         """Note the outcome in each delivery, or in none if one of them cannot be settled."""
-        for index, message in enumerate(messages):
-            delivery = message._replaces or message
+        deliveries = [message._replaces or message for message in messages]
+        for index, delivery in enumerate(deliveries):
             if delivery._settled is not None or delivery.origin is not self:
-                before = messages[:index]
+                before = deliveries[:index]
                 _unmark(before)
-                if any((each._replaces or each) is delivery for each in before):
+                if delivery in before:
                     raise AckError(
                         f"A message of {self.name} is to be {outcome} twice in one call",
                         fix="Settle each delivery once.",
                     )
                 raise self._cannot_settle(delivery, outcome)
             delivery._settled = outcome
+        return deliveries
 
     def _cannot_settle(self, message: Message, outcome: str) -> AckError:
         if message.origin is not self:
@@ -132,6 +133,6 @@ class Consumer(Role, ABC):
         """Have these come again."""
 
 
-def _unmark(messages: Sequence[Message]) -> None:
-    for message in messages:
-        (message._replaces or message)._settled = None
+def _unmark(deliveries: Sequence[Message]) -> None:
+    for delivery in deliveries:
+        delivery._settled = None

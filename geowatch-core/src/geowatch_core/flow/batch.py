@@ -66,7 +66,7 @@ class Batch(msgspec.Struct, eq=False, weakref=True):
         """Let go of the values of `run`, unless they are not what ``data`` says."""
         if self.source is not None:
             for message in run:
-                if not self.changed or id(message) not in self.changed:
+                if id(message) not in self.changed:
                     message.release()
 
     def launch(self) -> list[Parcel]:
