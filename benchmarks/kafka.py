@@ -24,8 +24,9 @@ from confluent_kafka import libversion
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.kafka_bed import KEEP, Bench, keep_raw, keep_strong, strong
+from benchmarks.kafka_bed import Bench, strong
 from benchmarks.kafka_flow import latency, memory, route
+from benchmarks.kafka_loop import KEEP, as_they_are, kept
 from benchmarks.kafka_race import race
 from geowatch_core import where
 from tools.kafka import VERSION, Kafka, java_version
@@ -71,16 +72,16 @@ def throughput(bench: Bench, rounds: int, only: str) -> None:
     """All contenders in turn, again and again."""
     declarative = where("properties.mag") >= KEEP
     contenders: dict[str, tuple[str, int, Callable[[str], float]]] = {
-        HAND: (HAND, bench.expected, lambda t: bench.by_hand(t, keep_strong)),
+        HAND: (HAND, bench.expected, lambda t: bench.by_hand(t, kept)),
         f"{HAND}, 2,000 at a time": (
             HAND,
             bench.expected,
-            lambda t: bench.by_hand(t, keep_strong, 2_000),
+            lambda t: bench.by_hand(t, kept, 2_000),
         ),
         f"{HAND}, 10,000 at a time": (
             HAND,
             bench.expected,
-            lambda t: bench.by_hand(t, keep_strong, 10_000),
+            lambda t: bench.by_hand(t, kept, 10_000),
         ),
         "geojson, declarative filter": (
             HAND,
@@ -97,11 +98,11 @@ def throughput(bench: Bench, rounds: int, only: str) -> None:
             bench.expected,
             lambda t: bench.with_broker(t, "json", strong),
         ),
-        RAW: (RAW, bench.count, lambda t: bench.by_hand(t, keep_raw)),
+        RAW: (RAW, bench.count, lambda t: bench.by_hand(t, as_they_are)),
         f"{RAW}, 2,000 at a time": (
             RAW,
             bench.count,
-            lambda t: bench.by_hand(t, keep_raw, 2_000),
+            lambda t: bench.by_hand(t, as_they_are, 2_000),
         ),
         "plain, no filter": (RAW, bench.count, lambda t: bench.with_broker(t, "plain", None)),
     }

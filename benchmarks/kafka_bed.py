@@ -1,4 +1,4 @@
-"""What the benchmarks of Kafka run on: a filled topic, the loops by hand, and the broker."""
+"""What the benchmarks of Kafka run on: a filled topic, and who is timed on it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +15,13 @@ import orjson
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from benchmarks.kafka_loop import BATCH, KEEP, Work, loop
 from geowatch_core import Broker, provision
 
 ROOT = Path(__file__).parent.parent
 QUAKES = ROOT / "examples/quakes/usgs-earthquakes-week.geojson"
 PROPERTIES = ("mag", "place", "time", "status", "net", "magType", "type", "sig", "tz")
-KEEP = 1.2
 PARTITIONS = 4
-BATCH = 500
-CONSUMER = {
-    "enable.auto.commit": False,
-    "auto.offset.reset": "earliest",
-    "fetch.queue.backoff.ms": 10,
-    "queued.max.messages.kbytes": 16_384,
-}
-PRODUCER = {
-    "enable.idempotence": True,
-    "acks": "all",
-    "linger.ms": 20,
-    "delivery.report.only.error": True,
-    "partitioner": "murmur2_random",
-}
 
 
 def features(count: int) -> list[bytes]:
@@ -61,11 +48,16 @@ class Bench:
         self.host = host
         self.count = count
         self.admin = AdminClient({"bootstrap.servers": host, "log_level": 2})
-        self.source = self.topic()
-        data = features(count)
-        self.expected = sum(strong(orjson.loads(item)) for item in data)
-        self.bytes = sum(map(len, data)) / count
-        self.fill(self.source, data)
+        self.data = features(count)
+        self.expected = sum(strong(orjson.loads(item)) for item in self.data)
+        self.bytes = sum(map(len, self.data)) / count
+
+    @cached_property
+    def source(self) -> str:
+        """The filled topic."""
+        source = self.topic()
+        self.fill(source, self.data)
+        return source
 
     def topic(self) -> str:
         """A fresh topic."""
@@ -108,40 +100,15 @@ class Bench:
 
     # --- by hand --------------------------------------------------------------------------------
 
-    def by_hand(
-        self, target: str, work: Callable[[list[Any]], list[bytes]], batch: int = BATCH
-    ) -> float:
-        """The loop: consume, work, produce, wait for all confirmations, commit."""
-        group = uuid.uuid4().hex
-        consumer = Consumer({**CONSUMER, "bootstrap.servers": self.host, "group.id": group})
-        failed: list[Any] = []
-        producer = Producer(
-            {
-                **PRODUCER,
-                "bootstrap.servers": self.host,
-                "on_delivery": lambda error, _: failed.append(error),
-            }
-        )
-        consumer.subscribe([self.source])
+    def by_hand(self, target: str, work: Work, batch: int = BATCH) -> float:
+        """The seconds of the loop by hand, from its first message to its last commit."""
+        steps = loop(self.host, self.source, target, uuid.uuid4().hex, work, batch)
         left, began = self.count, 0.0
         while left:
-            messages = consumer.consume(1, 1.0)
-            if not messages:
-                continue
+            left -= next(steps)
             began = began or time.perf_counter()
-            messages += consumer.consume(batch - 1, 0)
-            for message in messages:
-                if message.error() is not None:
-                    raise RuntimeError(message.error())
-            for data in work(messages):
-                producer.produce(target, data)
-            producer.flush()
-            if failed:
-                raise RuntimeError(failed[0])
-            consumer.commit(asynchronous=False)
-            left -= len(messages)
         took = time.perf_counter() - began
-        consumer.close()
+        steps.close()
         return took
 
     # --- the library ----------------------------------------------------------------------------
@@ -192,20 +159,3 @@ class Until(threading.Thread):
     def _settled(self) -> int:
         report = self._broker.report
         return report.delivered + report.filtered
-
-
-def keep_raw(messages: list[Any]) -> list[bytes]:
-    """Hand all bytes on."""
-    return [message.value() for message in messages]
-
-
-def keep_strong(messages: list[Any]) -> list[bytes]:
-    """Decode everything, keep half, encode that."""
-    loads, dumps = orjson.loads, orjson.dumps
-    kept = []
-    for message in messages:
-        feature = loads(message.value())
-        magnitude = feature["properties"]["mag"]
-        if magnitude is not None and magnitude >= KEEP:
-            kept.append(dumps(feature))
-    return kept

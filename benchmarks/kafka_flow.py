@@ -11,25 +11,16 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from benchmarks.kafka_bed import BATCH, CONSUMER, KEEP, PARTITIONS, PRODUCER, Bench, features
+from benchmarks.kafka_bed import PARTITIONS, Bench
+from benchmarks.kafka_loop import CONSUMER, KEEP, as_they_are, loop
 from geowatch_core import Broker, provision, where
 
 
 def route(kind: str, host: str, source: str, target: str, group: str) -> None:
     """Half of what is measured below, in a process of its own: source to target until killed."""
     if kind == "raw":
-        settings = {"bootstrap.servers": host}
-        consumer = Consumer({**CONSUMER, **settings, "group.id": group})
-        producer = Producer({**PRODUCER, **settings})
-        consumer.subscribe([source])
-        while True:
-            messages = consumer.consume(1, 1.0)
-            if messages:
-                messages += consumer.consume(BATCH - 1, 0)
-                for message in messages:
-                    producer.produce(target, message.value())
-                producer.flush()
-                consumer.commit(asynchronous=False)
+        for _ in loop(host, source, target, group, as_they_are):
+            pass
     both = {"host": host, "codec": "plain" if kind == "plain" else "geojson"}
     Broker(
         consumers=[provision("kafka", "consumer", topic=source, group=group, **both)],
@@ -100,7 +91,7 @@ def memory(host: str, total: int = 2_000_000) -> None:
     bench = Bench(host, 100_000)
     source, target = bench.topic(), bench.topic()
     process = running("filter", bench, source, target)
-    data, expected = features(100_000), bench.expected
+    data, expected = bench.data, bench.expected
     samples = []
     for part in range(1, total // 100_000 + 1):
         bench.fill(source, data)

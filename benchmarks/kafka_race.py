@@ -12,7 +12,9 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from confluent_kafka import (
@@ -22,7 +24,8 @@ from confluent_kafka import (
     Producer,
 )
 
-from benchmarks.kafka_bed import KEEP, PARTITIONS, Bench, features
+from benchmarks.kafka_bed import PARTITIONS, Bench
+from benchmarks.kafka_loop import KEEP
 from tools.local import cache, until
 
 HERE = Path(__file__).parent
@@ -50,49 +53,60 @@ codec = "geojson"
 
 def race(bench: Bench, folder: Path, rounds: int, only: str) -> None:
     """All contenders in turn, with one process and with two, again and again."""
-    data = features(bench.count)
-    contenders = [(name, each) for name in CONTENDERS if only in name for each in PROCESSES]
-    rates: dict[tuple[str, int], list[float]] = {contender: [] for contender in contenders}
+    names = [name for name in CONTENDERS if only in name]
+    rates: dict[tuple[str, int], list[float]] = defaultdict(list)
     for _ in range(rounds):
-        for name, processes in contenders:
-            took = one(bench, folder, name, processes, data)
-            rates[name, processes].append(bench.count / took)
+        for name in names:
+            for processes in PROCESSES:
+                took = one(bench, folder, name, processes)
+                rates[name, processes].append(bench.count / took)
     print("| who | one process | two processes |")
     print("|---|--:|--:|")
-    for name in dict.fromkeys(name for name, _ in contenders):
+    for name in names:
         each = (f"{statistics.median(rates[name, count]):,.0f}" for count in PROCESSES)
         print(f"| {name} | {' | '.join(each)} |", flush=True)
 
 
-def one(bench: Bench, folder: Path, name: str, processes: int, data: Sequence[bytes]) -> float:
+def one(bench: Bench, folder: Path, name: str, processes: int) -> float:
     """The seconds of one contender for the whole backlog."""
     source, target, group = bench.topic(), bench.topic(), uuid.uuid4().hex
-    command = started(name, processes, folder, bench.host, source, target, group)
-    running = [
-        subprocess.Popen([*map(str, each)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for each in command
-    ]
-    try:
+    commands = started(name, processes, folder, bench.host, source, target, group)
+    with running(commands, folder / "said.log"):
         until(lambda: members(bench, group) == processes, f"{name} waits", 60)
-        appear = transaction(bench.host, source, data)
+        appear = transaction(bench.host, source, bench.data)
         began = time.perf_counter()
         appear.commit_transaction(30)
-        until(lambda: committed(bench, group, len(data)), f"{name} has committed", 120)
+        until(lambda: committed(bench, group), f"{name} has committed", 120)
         took = time.perf_counter() - began
-        if bench.held(target) != bench.expected:
-            raise RuntimeError(f"{name}: {bench.held(target)} delivered, not {bench.expected}")
+    delivered = bench.held(target)
+    if delivered != bench.expected:
+        raise RuntimeError(f"{name}: {delivered} delivered, not {bench.expected}")
+    bench.drop(source)
+    bench.drop(target)
+    return took
+
+
+@contextmanager
+def running(commands: Sequence[Sequence[object]], said: Path) -> Iterator[None]:
+    """Processes, which are stopped in the end. If that is an error, what they said is printed."""
+    with said.open("wb") as log:
+        processes = [
+            subprocess.Popen([*map(str, command)], stdout=log, stderr=log) for command in commands
+        ]
+    try:
+        yield
+    except BaseException:
+        print(said.read_text(errors="replace")[-2000:], file=sys.stderr)
+        raise
     finally:
-        for process in running:
+        for process in processes:
             process.terminate()
-        for process in running:
+        for process in processes:
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-    bench.drop(source)
-    bench.drop(target)
-    return took
 
 
 def started(
@@ -131,11 +145,13 @@ def transaction(host: str, topic: str, data: Sequence[bytes]) -> Producer:
     return producer
 
 
-def committed(bench: Bench, group: str, count: int) -> bool:
+def committed(bench: Bench, group: str) -> bool:
     """Whether a group has committed everything."""
     asked = [ConsumerGroupTopicPartitions(group)]
     found = bench.admin.list_consumer_group_offsets(asked)[group].result().topic_partitions
-    return len(found) == PARTITIONS and all(each.offset >= count // PARTITIONS for each in found)
+    return len(found) == PARTITIONS and all(
+        each.offset >= bench.count // PARTITIONS for each in found
+    )
 
 
 def rivals_python() -> Path:

@@ -14,43 +14,17 @@ from typing import Any
 
 import orjson
 
-KEEP = 1.2
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks.kafka_loop import KEEP, kept, loop
+
 BATCH = 2_000
 
 
-def kept(messages: list[bytes]) -> list[bytes]:
-    """Decode everything, keep half, encode that."""
-    loads, dumps = orjson.loads, orjson.dumps
-    strong = []
-    for message in messages:
-        feature = loads(message)
-        magnitude = feature["properties"]["mag"]
-        if magnitude is not None and magnitude >= KEEP:
-            strong.append(dumps(feature))
-    return strong
-
-
 def by_hand(host: str, source: str, target: str, group: str) -> None:
-    """Consume, work, produce, wait for all confirmations, commit."""
-    from confluent_kafka import Consumer, Producer
-
-    sys.path.insert(0, str(Path(__file__).parent.parent))
-    from benchmarks.kafka_bed import CONSUMER, PRODUCER
-
-    failed: list[Any] = []
-    consumer = Consumer({**CONSUMER, "bootstrap.servers": host, "group.id": group})
-    producer = Producer(
-        {**PRODUCER, "bootstrap.servers": host, "on_delivery": lambda e, _: failed.append(e)}
-    )
-    consumer.subscribe([source])
-    while not failed:
-        messages = consumer.consume(1, 1.0)
-        if messages:
-            messages += consumer.consume(BATCH - 1, 0)
-            for data in kept([message.value() for message in messages]):
-                producer.produce(target, data)
-            producer.flush()
-            consumer.commit(asynchronous=False)
+    """The loop."""
+    for _ in loop(host, source, target, group, kept, BATCH):
+        pass
 
 
 def faststream(host: str, source: str, target: str, group: str) -> None:
