@@ -139,7 +139,6 @@ def test_a_column_holds_the_values_in_message_order() -> None:
     ("codec", "bad", "says"),
     [
         (JsonCodec(), b'{"x":"\xff"}', "UTF-8"),
-        (JsonCodec(), b'{"x":1180591620717411303424}', "64 bits"),
         (JsonCodec(), b'{"x":' + b"[" * 300 + b"]" * 300 + b"}", "deeper than 200"),
         (JsonCodec(), b'{"x":' + b"[" * 5000 + b"]" * 5000 + b"}", "deeper than 200"),
         (JsonCodec(), b'{"x":"\\ud800"}', "surrogate"),

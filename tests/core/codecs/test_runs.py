@@ -11,7 +11,14 @@ from geowatch_core.codecs import GeoJsonCodec, JsonCodec
 from geowatch_core.errors import DecodeError, EncodeError
 from tests.core.codecs import geo
 
-UNWRITABLE: list[Any] = [float("nan"), 2**70, b"bytes", {1: "a"}, {"a": [float("inf")]}, "\ud800"]
+UNWRITABLE: list[Any] = [
+    float("nan"),
+    10**4300,
+    b"bytes",
+    {1: "a"},
+    {"a": [float("inf")]},
+    "\ud800",
+]
 FEATURE: dict[str, Any] = {"type": "Feature", "properties": {}, "geometry": None}
 NOT_CLOSED = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1]]]}
 
@@ -63,7 +70,7 @@ def test_a_run_of_json_is_decoded_as_each_text_alone(values: list[Any]) -> None:
     assert repr(list(codec.decode_all(run))) == repr([codec.decode(data) for data in run])
 
 
-UNREADABLE = [b"not json", b'{"a":%d}' % 2**70, b'"\xff"', b"[" * 250 + b"]" * 250, b"1e999", b""]
+UNREADABLE = [b"not json", b"9" * 4301, b'"\xff"', b"[" * 250 + b"]" * 250, b"1e999", b""]
 
 
 @given(st.lists(geo.values, max_size=3), st.sampled_from(UNREADABLE), st.integers(0, 3))

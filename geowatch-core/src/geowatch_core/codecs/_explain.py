@@ -12,12 +12,12 @@ from geowatch_core.path import Path
 MAX_DEPTH: Final = 200
 """How deep lists and objects may nest: what common encoders can write again (orjson: 254)."""
 
-INTEGERS: Final = range(-(2**63), 2**64)
-"""The integers that fit 64 bits, with a sign or without."""
+_MAX_DIGITS: Final = 4300
+"""Of an integer, as the sign counts: what Python reads at most, since more would take too long."""
 
 _CONVERT: Final = "Convert it to a JSON value: object, array, text, number, true, false or null."
-_BEYOND: Final = "is beyond 64 bits: most readers would round it"
 _AS_TEXT: Final = "Write it as a text."
+_TOO_LONG: Final = f"has more than {_MAX_DIGITS:,} digits"
 _FLATTEN: Final = "Flatten it, or carry the inner part as a text."
 _SURROGATES: Final = "has half of a surrogate pair in it, which UTF-8 cannot write"
 _HALF_PAIR: Final = re.compile(r"\\u[dD][89a-fA-F]")
@@ -60,9 +60,10 @@ def _malformed(data: bytes, why: str) -> DecodeError:
     if byte is not None and data[byte : byte + 3] in (b"NaN", b"Inf"):
         fix = "Write null at the source; json.dumps has allow_nan=False to find it there."
         return DecodeError("JSON has no NaN and no Infinity", got=shown, fix=fix)
+    if "Integer value out of range" in why:
+        return DecodeError(f"An integer {_TOO_LONG}", got=shown, fix=_AS_TEXT)
     if "out of range" in why:
-        fix = "Write it as a text."
-        return DecodeError("A number is larger than a 64-bit float holds", got=shown, fix=fix)
+        return DecodeError("A number is larger than a 64-bit float holds", got=shown, fix=_AS_TEXT)
     # For half a pair at the end of a text, msgspec says that the input was truncated.
     if "surrogate" in why or ("truncated" in why and _HALF_PAIR.search(data.decode())):
         fix = r"Write \ufffd in its place."
@@ -77,19 +78,6 @@ def _malformed(data: bytes, why: str) -> DecodeError:
 def too_deep() -> DecodeError:
     """It nests deeper than could be encoded again."""
     return DecodeError(f"Lists and objects nest deeper than {MAX_DEPTH}", fix=_FLATTEN)
-
-
-def huge(value: Any) -> tuple[str, int] | None:
-    """The place of the first integer beyond 64 bits, and the integer."""
-    for steps, leaf in leaves(value):
-        if isinstance(leaf, int) and leaf not in INTEGERS:
-            return place(steps), leaf
-    return None
-
-
-def beyond(where: str, integer: int) -> DecodeError:
-    """An integer is beyond 64 bits."""
-    return DecodeError(f"The integer at {where} {_BEYOND}", got=integer, fix=_AS_TEXT)
 
 
 def finite(value: Any) -> bool:
@@ -118,8 +106,8 @@ def _unwritable_leaf(where: str, leaf: Any) -> EncodeError | None:
     if not finite(leaf):
         what, fix = f"JSON has no number for the value at {where}", "Use None, or leave it out."
         return EncodeError(what, got=leaf, fix=fix)
-    if isinstance(leaf, int) and leaf not in INTEGERS:
-        return EncodeError(f"The integer at {where} {_BEYOND}", got=leaf, fix=_AS_TEXT)
+    if isinstance(leaf, int) and abs(leaf) >= 10 ** (_MAX_DIGITS - 1):
+        return EncodeError(f"The integer at {where} {_TOO_LONG}", fix=_AS_TEXT)
     if isinstance(leaf, str) and not _in_unicode(leaf):
         fix = "Take it out, or replace it by U+FFFD."
         return EncodeError(f"The text at {where} {_SURROGATES}", got=leaf, fix=fix)

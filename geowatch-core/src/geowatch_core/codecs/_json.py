@@ -15,11 +15,7 @@ from geowatch_core.errors import EncodeError
 REFUSED: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 """What msgspec raises for what it refuses."""
 
-_HUGE_DIGITS: Final = 19  # what the smallest integer beyond 64 bits has: -(2**63) - 1
 _TOGETHER: Final = 32  # so many messages of usual depth have fewer brackets than one too deep
-_ZEROS: Final = b"0" * _HUGE_DIGITS
-_EVERY_SECOND: Final = b"0" * (_HUGE_DIGITS // 2)
-_DIGITS_TO_ZERO: Final = bytes(0x30 if 0x30 <= c <= 0x39 else 0x2E for c in range(256))
 _SQUARE: Final = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS: Final = bytes(c for c in range(256) if c not in b"[]{}")
 _NOT_FINITE: Final = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")  # as MessagePack writes a float
@@ -36,14 +32,9 @@ def parse(data: bytes) -> Any:
     Raises:
         DecodeError: not JSON, or Python has no value that keeps it, or it nests too deep.
     """
-    try:
-        value = _decode(data)
-    except REFUSED as error:
-        raise _explain.refusal(data, error) from error
+    value = parse_checked(data)
     if len(data) > 2 * MAX_DEPTH and too_deep(data):
         raise _explain.too_deep()
-    if _packed(value) is None and (huge := _explain.huge(value)):
-        raise _explain.beyond(*huge)
     return value
 
 
@@ -109,50 +100,37 @@ def _lost(value: Any, data: bytes) -> bool:
     """Whether `data` could not be read back, or not as `value`, though the types are right."""
     if len(data) > 2 * MAX_DEPTH and too_deep(data):
         return True
-    packed = _packed(value)
-    if packed is None:
-        return True
+    try:
+        # That is a way to look at every number of `value` in C, at half of what JSON costs.
+        packed = _encode_msgpack(value)
+    except OverflowError:  # MessagePack has no integers beyond 64 bits; JSON has
+        return not (_explain.finite(value) and _can_be_read(data))
     # JSON has a null for what is not finite, and MessagePack one of these bytes.
     if b"\x7f" not in packed and b"\xff" not in packed:
         return False
     return _NOT_FINITE.search(packed) is not None and not _explain.finite(value)
 
 
-def _packed(value: Any) -> bytes | None:
-    """`value` in MessagePack; None if it has an integer beyond 64 bits.
-
-    That is a way to look at every number of `value` in C, at half of what JSON costs.
-    """
+def _can_be_read(data: bytes) -> bool:
     try:
-        return _encode_msgpack(value)
-    except OverflowError:
-        return None
-
-
-def _may_be_huge(data: bytes) -> bool:
-    """Whether there are as many digits in a row as an integer beyond 64 bits has.
-
-    Of so many in a row, every second one is a digit, too: a look at these is half the work.
-    """
-    if _EVERY_SECOND not in data[::2].translate(_DIGITS_TO_ZERO):
+        _decode(data)
+    except REFUSED:
         return False
-    return _ZEROS in data.translate(_DIGITS_TO_ZERO)
+    return True
 
 
 def suspects(run: Sequence[bytes]) -> set[int]:
     """By index, the messages that a partial decode cannot vouch for.
 
-    msgspec skips what it was not asked for without a look at its encoding, the size of its
-    integers or how deep it nests. So these are looked at here: for the whole run at once by what
-    costs next to nothing, and message by message only where that cannot tell.
+    msgspec skips what it was not asked for without a look at its encoding or at how deep it nests.
+    So these are looked at here: for the whole run at once by what costs next to nothing, and
+    message by message only where that cannot tell.
     """
     # A line feed between two messages keeps the end of one from joining the start of the next.
     joined = b"\n".join(run)
     found: set[int] = set()
     if not (joined.isascii() or _is_utf8(joined)):
         found.update(i for i, data in enumerate(run) if not _is_utf8(data))
-    if _may_be_huge(joined):
-        found.update(i for i, data in enumerate(run) if _may_be_huge(data))
     if max(map(len, run), default=0) > 2 * MAX_DEPTH:
         for start in range(0, len(run), _TOGETHER):
             part = run[start : start + _TOGETHER]

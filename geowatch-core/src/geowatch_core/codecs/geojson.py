@@ -159,7 +159,7 @@ class GeoJsonCodec(Codec):
     def reader(self, paths: Sequence[Path]) -> Reader:
         """Checks each message's geometry, and decodes only what is at `paths`.
 
-        It refuses what ``decode`` refuses, with one exception: a number larger than a float holds
+        It refuses what ``decode`` refuses, with one exception: a number larger than Python reads
         (``1e999``), where nobody asked for it and RFC 7946 does not look. Its message goes on with
         the bytes it came with.
         """

@@ -23,8 +23,8 @@ _WHITE_SPACE: Final = b" \t\r\n"
 class JsonCodec(Codec):
     """JSON as RFC 8259 has it, in UTF-8, of which nothing is lost between bytes and value.
 
-    Refused both ways: NaN and infinity, integers beyond 64 bits, more than 200 lists and objects
-    inside each other, half of a surrogate pair. When reading, also a byte order mark, other
+    Refused both ways: NaN and infinity, integers of more than 4,300 digits, more than 200 lists and
+    objects inside each other, half of a surrogate pair. When reading, also a byte order mark, other
     encodings, and numbers larger than a float holds (``1e999``); when writing, types that JSON
     does not have. If a name stands twice in an object, its last value counts. Tuples are written
     as arrays and come back as lists.
@@ -102,7 +102,7 @@ class JsonCodec(Codec):
     def reader(self, paths: Sequence[Path]) -> Reader:
         """Decodes only what is at `paths`.
 
-        It refuses what ``decode`` refuses, with one exception: a number larger than a float holds
+        It refuses what ``decode`` refuses, with one exception: a number larger than Python reads
         (``1e999``), where nobody asked for it. Its message goes on with the bytes it came with.
         """
         wanted = _projection.tree(paths)
