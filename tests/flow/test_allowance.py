@@ -40,23 +40,23 @@ def test_a_slow_route_keeps_to_four() -> None:
 
 
 def test_a_fast_route_is_allowed_what_it_settles_in_a_quarter_of_a_second() -> None:
-    """Of batches that are settled every 16 ms, the last sixteen lie within 240 ms."""
-    assert paced(100, every=0.016) == 16
+    """Of batches that are settled every 24 ms, the last eleven lie within 240 ms."""
+    assert paced(100, every=0.024) == 11
 
 
-def test_however_fast_no_more_than_32_are_allowed() -> None:
+def test_however_fast_no_more_than_16_are_allowed() -> None:
     """A thousand batches a second would be 250."""
-    assert paced(1000, every=0.001) == 32
+    assert paced(1000, every=0.001) == 16
 
 
 def test_a_route_that_has_come_to_a_halt_is_back_at_four() -> None:
     """What was settled longer ago than a quarter of a second does not count."""
     clock = Clock()
     allowance = Allowance(clock=clock)
-    for _ in range(32):
+    for _ in range(16):
         allowance.take()
         allowance.settled()
-    assert allowance.most == 32
+    assert allowance.most == 16
     clock.now += 0.3
     assert allowance.most == 4
 

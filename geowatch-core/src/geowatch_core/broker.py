@@ -77,7 +77,7 @@ class Broker:
         timeout: seconds that a cycle waits for messages.
         sleep_period: seconds between cycles.
         in_flight: most batches of one source that are consumed and not settled; if not given, as
-            many as were settled within the last quarter of a second, from 4 to 32.
+            many as were settled within the last quarter of a second, from 4 to 16.
         drain_timeout: seconds after which a stop gives back what is still in flight.
         best_effort: allow destinations none of which keeps what it confirmed.
         window: the memory of `deduplicate`, where it is to be shared with other brokers.
@@ -106,7 +106,7 @@ class Broker:
         filter_last_one: bool = False,
         dead_letter: Producer | Store | None = None,
         retry: Retry | None = None,
-        count: int = 500,
+        count: int = 1000,
         timeout: float = 1.0,
         sleep_period: float = 0.0,
         in_flight: int | None = None,

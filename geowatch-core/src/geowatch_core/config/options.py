@@ -49,7 +49,7 @@ class BrokerOptions:
     retry: dict[str, Any] = option(
         {}, doc="How often, and how far apart, what failed is tried again."
     )
-    count: int = option(500, doc="Most messages of a batch.", validator=at_least(1))
+    count: int = option(1000, doc="Most messages of a batch.", validator=at_least(1))
     timeout: float = option(
         1.0, doc="Seconds that a cycle waits for messages.", validator=at_least(0)
     )
@@ -57,7 +57,7 @@ class BrokerOptions:
     in_flight: int | None = option(
         None,
         doc="Most batches of one source that are consumed and not settled; if not given, as many "
-        "as were settled within the last quarter of a second, from 4 to 32.",
+        "as were settled within the last quarter of a second, from 4 to 16.",
         validator=attrs.validators.optional(at_least(1)),
     )
     drain_timeout: float = option(

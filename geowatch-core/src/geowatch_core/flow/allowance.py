@@ -11,7 +11,7 @@ from typing import Final
 __all__ = ["Allowance"]
 
 _LEAST: Final = 4
-_MOST: Final = 32
+_MOST: Final = 16
 _SPAN: Final = 0.25
 """Seconds: as many batches may be in flight as were settled within the last such span."""
 
@@ -25,7 +25,7 @@ class Allowance:
 
     Args:
         fixed: the number; if not given, what was settled within the last quarter of a second, but
-            at least 4 and at most 32.
+            at least 4 and at most 16.
         clock: seconds that only increase.
     """
 
