@@ -6,7 +6,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from itertools import islice
 
 from geowatch_core import GeoWatchError, Message, RetryableError
 from geowatch_kafka.lane import Chunk, Lane, Settling
@@ -35,7 +34,7 @@ class Shelf:
         self.in_hand = 0
         self._most = most
         self._wanted = 0
-        self._fetched: deque[tuple[Chunk, deque[Message]]] = deque()
+        self._fetched: deque[tuple[Chunk, Sequence[Message]]] = deque()
         self._again: list[Message] = []
         self._kept = 0
         self._full_since: float | None = None
@@ -62,7 +61,7 @@ class Shelf:
     def put(self, chunk: Chunk, messages: Sequence[Message]) -> None:
         """Keep what was fetched."""
         with self.changed:
-            self._fetched.append((chunk, deque(messages)))
+            self._fetched.append((chunk, messages))
             self._kept += len(messages)
             self.changed.notify_all()
 
@@ -128,16 +127,14 @@ class Shelf:
         for message in taken:
             message.position.chunk.lane.in_hand += 1
         while self._fetched and len(taken) < count:
-            chunk, messages = self._fetched[0]
-            part = list(islice(messages, count - len(taken)))
-            if len(part) == len(messages):
-                self._fetched.popleft()
-            else:
-                for _ in part:
-                    messages.popleft()
-            chunk.lane.in_hand += len(part)
-            self._kept -= len(part)
-            taken += part
+            chunk, messages = self._fetched.popleft()
+            room = count - len(taken)
+            if len(messages) > room:
+                self._fetched.appendleft((chunk, messages[room:]))
+                messages = messages[:room]
+            chunk.lane.in_hand += len(messages)
+            self._kept -= len(messages)
+            taken += messages
         self.in_hand += len(taken)
         return taken
 
