@@ -411,12 +411,14 @@ provision("memory", "consumer", topic="quiet").close()
     assert (done.stdout, done.stderr) == ("", "memory:t: open\n")
 
 
-def test_without_verbose_nothing_is_said(
+def test_without_verbose_only_a_failed_try_is_said_to_who_listens(
     slept: list[float], caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A library is quiet until it is asked."""
+    """At INFO, so that a library is quiet until a program asks for what it logs."""
     service.failures = down(1)
     with caplog.at_level(logging.INFO, "geowatch_core.provision"):
-        provision("flaky", "consumer", topic="t", codec=TEXT).close()
-    assert caplog.records == []
+        provision("flaky", "consumer", topic="t", codec=TEXT, max_tries=2).close()
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", "flaky:t: try 1 of 2 failed: No answer. Wait.")
+    ]
     assert capsys.readouterr() == ("", "")

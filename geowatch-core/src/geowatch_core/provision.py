@@ -242,16 +242,17 @@ def _open(role: AnyRole, options: Options) -> None:
         except RetryableError as error:
             if attempt == options.max_tries:
                 raise
-            _say(options, f"{role.name}: try {attempt} of {options.max_tries} failed: {error}")
+            tries = f"try {attempt} of {options.max_tries}"
+            _say(options, logging.INFO, f"{role.name}: {tries} failed: {error}")
             time.sleep(options.sleep_period)
         else:
-            _say(options, f"{role.name}: open")
+            _say(options, logging.DEBUG, f"{role.name}: open")
             return
 
 
-def _say(options: Options, text: str) -> None:
-    """Log it; and since ``verbose`` was asked for in so many words, never to nowhere."""
-    level = logging.INFO if options.verbose else logging.DEBUG
+def _say(options: Options, level: int, text: str) -> None:
+    """Log it; where ``verbose`` was asked for in so many words, at INFO and never to nowhere."""
+    level = logging.INFO if options.verbose else level
     if options.verbose and not (_log.hasHandlers() and _log.isEnabledFor(level)):
         print(text, file=sys.stderr)  # noqa: T201 - what verbose asks for
     else:
