@@ -1,4 +1,5 @@
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -221,6 +222,15 @@ def test_an_interrupt_before_anything_runs_is_130(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(check, "check_config", interrupted)
     assert main(["check", "a.toml"]) == 130
+
+
+def test_a_program_that_calls_the_command_keeps_its_own_logging(tmp_path: Path) -> None:
+    """Afterwards no handler of the command is left, and no level of its."""
+    write(tmp_path, "a.toml", SIMPLE)
+    root, ours = logging.getLogger(), logging.getLogger("geowatch_core")
+    before = [*root.handlers], ours.level
+    assert main(["check", str(tmp_path / "a.toml")]) == 0
+    assert (root.handlers, ours.level) == before
 
 
 INTERRUPTED = """

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from geowatch_core._interrupt import hand_over
 from geowatch_core.cli import check, listing, output, run
@@ -38,14 +39,14 @@ def _run(argv: Sequence[str] | None) -> int:
     if given.act is None:
         parser.print_help(sys.stderr)
         return Exit.MISTAKE
-    _log_to_stderr(debug=given.debug)
-    try:
-        code: int = given.act(given)
-        output.flush()
-    except Exception as error:
-        output.complain(error, debug=given.debug)
-        return code_of(error)
-    return code
+    with _log_to_stderr(debug=given.debug):
+        try:
+            code: int = given.act(given)
+            output.flush()
+        except Exception as error:
+            output.complain(error, debug=given.debug)
+            return code_of(error)
+        return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,9 +83,18 @@ class _Stderr(logging.Handler):
         output.note(self.format(record))
 
 
-def _log_to_stderr(*, debug: bool) -> None:
+@contextmanager
+def _log_to_stderr(*, debug: bool) -> Iterator[None]:
+    """While inside; who calls the command as a function has its own logging back after that."""
     handler = _Stderr()
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
-    logging.getLogger().addHandler(handler)
-    # Nobody else's: what a client logs when it debugs may hold secrets.
-    logging.getLogger("geowatch_core").setLevel(logging.DEBUG if debug else logging.INFO)
+    # Nobody else's level: what a client logs when it debugs may hold secrets.
+    root, ours = logging.getLogger(), logging.getLogger("geowatch_core")
+    before = ours.level
+    root.addHandler(handler)
+    ours.setLevel(logging.DEBUG if debug else logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        ours.setLevel(before)
