@@ -109,20 +109,42 @@ def test_a_reader_agrees_with_decode(codec: Codec, run: list[bytes], names: list
 
 
 @pytest.mark.parametrize("paths", [[], ["properties.mag"], ["geometry"], ["geometry.coordinates"]])
-def test_a_number_that_no_float_holds_is_refused_only_where_it_is_asked_for(
-    paths: list[str],
+@pytest.mark.parametrize(
+    ("odd", "says"),
+    [
+        (b"1e999", "larger than a 64-bit float holds"),
+        (b"9" * 4301, "more than 4,300 digits"),
+    ],
+    ids=["float", "integer"],
+)
+def test_a_number_that_is_too_large_is_refused_only_where_it_is_asked_for(
+    paths: list[str], odd: bytes, says: str
 ) -> None:
     """The one difference between reading and decoding, as the docstrings say."""
     data = (
-        b'{"type":"Feature","properties":{"mag":4,"odd":1e999},'
+        b'{"type":"Feature","properties":{"mag":4,"odd":' + odd + b"},"
         b'"geometry":{"type":"Point","coordinates":[1,2]}}'
     )
     codec = GeoJsonCodec()
-    with pytest.raises(DecodeError, match="larger than a 64-bit float holds"):
+    with pytest.raises(DecodeError, match=says):
         codec.decode(data)
     assert codec.reader([Path.parse(path) for path in paths])([data]).errors == {}
     for asked in ("properties", "properties.odd"):
         assert list(codec.reader([Path.parse(asked)])([data]).errors) == [0]
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**30, 10**400])
+def test_an_integer_beyond_64_bits_is_read_with_all_of_its_digits(number: int) -> None:
+    """Asked for or not, and with the whole run decoded: nothing is rounded, nothing refused."""
+    data = b'{"type":"Feature","id":%d,"properties":{"n":%d},"geometry":null}' % (number, number)
+    codec = GeoJsonCodec()
+    assert codec.reader([])([data]).errors == {}
+    reading = codec.reader([Path.parse("id"), Path.parse("properties.n")])([data])
+    assert (reading.errors, [*reading.columns]) == ({}, [[number], [number]])
+    (value,) = codec.decode_all([data])
+    assert (value["id"], value["properties"]["n"]) == (number, number)
+    assert codec.encode_all([value]) == [codec.encode(value)]
+    assert codec.decode(codec.encode(value)) == value
 
 
 def test_a_column_holds_the_values_in_message_order() -> None:

@@ -157,7 +157,9 @@ def test_what_was_consumed_while_closing_is_given_back_too() -> None:
             source.ack(source.consume(1, 0))
 
 
-def test_a_delivery_is_known_to_its_consumer_before_anybody_can_close_it() -> None:
+def test_a_delivery_is_known_to_its_consumer_before_anybody_can_close_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A close in the moment after the delivery gives it back: the worst case, made to happen."""
     put("a")
     source = consumer()
@@ -169,7 +171,7 @@ def test_a_delivery_is_known_to_its_consumer_before_anybody_can_close_it() -> No
         source.close()
         return taken
 
-    topic.take = take_then_close  # type: ignore[method-assign]
+    monkeypatch.setattr(topic, "take", take_then_close)
     source.consume(1, 0)
     assert topic.ready == 1
 
